@@ -1,5 +1,92 @@
+// The inner loops of Quern. Single-threaded, stateless, no allocation, no input or output. They check nothing: the Swift
+// wrapper in target Kernels has checked every shape.
+//
+// Layouts are those of Formats/StorageTypes.md. "padded" is a column count rounded up to the type's column multiple.
+// Every function gives the same bits on every instruction set.
 #ifndef CKERNELS_H
 #define CKERNELS_H
+#include <stddef.h>
 #include <stdint.h>
-int ck_placeholder(void);
+
+// Storage type ids and source type ids, as in the file.
+enum { CK_F32 = 1, CK_F16 = 2, CK_Q8 = 3, CK_Q4 = 4, CK_Q4S = 5, CK_TYPE_LIMIT = 6 };
+enum { CK_SOURCE_F32 = 1, CK_SOURCE_F16 = 2, CK_SOURCE_BF16 = 3 };
+
+// What the encoder of q4 and q4s looks up, made from the 64 grid bytes by ck_prepare_grids. Index i stands for the
+// integer i - 64.
+typedef struct {
+    uint8_t residual[8][128];  // [grid, then grid mirrored][i]: i - nearest grid value, biased by 64
+    uint8_t code[4][128];      // [grid][i]: the nearest code
+    uint8_t grids[64];         // as in the directory record
+} ck_grid_tables;
+void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables);
+
+// Sums over a panel, rows kept apart. See ErrorSums.
+typedef struct {
+    double signal[16], noise[16], stored, product, largest;
+} ck_panel_errors;
+
+// Activations of `tokens` tokens, each row `padded` values. q, scale and sum are used by quantized types, x by float types.
+typedef struct {
+    const float *x;        // [token][padded]
+    const int8_t *q;       // [token][padded], 64-byte aligned rows
+    const float *scale;    // [token][padded / 32]
+    const int32_t *sum;    // [token][padded / 16], sum of q over 16 columns
+    int64_t padded;        // columns, multiple of 128
+} ck_activations;
+
+// out[token][row] for the rows of `panels` panels; out has token_stride floats between tokens and room for whole panels.
+typedef void (*ck_matmul)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,
+                          const ck_activations *x, int64_t tokens, float *out, int64_t token_stride);
+// xt [padded][16] to panel; scratch: padded bytes at least, 64-byte aligned.
+typedef void (*ck_encode)(const float *xt, int64_t padded, const ck_grid_tables *tables, uint8_t *panel);
+// panel to vt [padded][16].
+typedef void (*ck_decode)(const uint8_t *panel, int64_t padded, const uint8_t *grids, float *vt);
+// One row of a panel: out[columns].
+typedef void (*ck_decode_row)(const uint8_t *panel, int64_t columns, const uint8_t *grids, int64_t row, float *out);
+
+typedef struct {
+    const char *name;
+    // Rows of a source tensor to xt [padded][16], zeros outside rows and columns. Returns -1, or row * columns + column of
+    // the first value that is not finite.
+    int64_t (*widen)(const void *source, int type, int64_t row_bytes, int64_t rows, int64_t columns, int64_t padded, float *xt);
+    void (*measure)(const float *xt, const float *vt, int64_t columns, ck_panel_errors *errors);
+    ck_encode encode[CK_TYPE_LIMIT];
+    ck_decode decode[CK_TYPE_LIMIT];
+    ck_decode_row decode_row[CK_TYPE_LIMIT];
+    ck_matmul matmul[CK_TYPE_LIMIT];
+    // x[columns], zeros up to padded: q[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
+    void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, float *scale, int32_t *sum);
+    // out = x / sqrt(mean(x^2) + epsilon) * weight
+    void (*rms_norm)(const float *x, const float *weight, int64_t count, float epsilon, float *out);
+    // x += y
+    void (*add)(float *x, const float *y, int64_t count);
+    // gate = gate / (1 + exp(-gate)) * up
+    void (*swiglu)(float *gate, const float *up, int64_t count);
+    // Pairs (i, i + half) of one head turned by the angles whose cosines and sines are given [half].
+    void (*rotate)(float *head, const float *cosines, const float *sines, int64_t half);
+    void (*narrow_f16)(const float *x, int64_t count, uint16_t *out);
+    // One query head against positions 0 ..< count of one key-value head. keys and values: stride elements between positions.
+    // scores: count + 16 floats of scratch. kv_f32: 0 the cache is fp16, 1 it is f32. count >= 1. out[size] = softmax(q.k * scale) v.
+    void (*attend)(const float *query, const void *keys, const void *values, int kv_f32, int64_t stride, int64_t count, int64_t size,
+                   float scale, float *scores, float *out);
+    // Largest value and log of the sum of exp(x - largest).
+    void (*log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum);
+} ck_kernels;
+
+// The kernels for the name "scalar", "avx2" or "avx512", or NULL when this build or this machine does not have it. NULL name: the best.
+const ck_kernels *ck_find(const char *name);
+// Names of what was compiled, in the order of preference; returns their count.
+int ck_names(const char **names, int limit);
+
+// A yardstick: reads the bytes once, 8-byte aligned, and returns the sum of their 64-bit words.
+uint64_t ck_read_memory(const void *p, int64_t bytes);
+// Tells the processor that this is a spin loop.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 #endif

@@ -1,0 +1,11 @@
+// AVX2 with FMA and F16C: Intel since 2013, AMD since 2015.
+#if defined(__x86_64__)
+#define CK(name) ck_##name##_avx2
+#define CK_TABLE_NAME "avx2"
+#define CK_ISA_AVX2 1
+#define CK_TOKEN_TILE 4
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "../templates/table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,56 @@
+// Sixteen lanes, one per row of a panel. Everything that must give the same bits on every instruction set is written
+// once on these types and compiled per instruction set (the including file has set the target attribute).
+// Floats contract nowhere: a fused multiply-add is written lane_fma.
+#ifndef CK_LANES_H
+#define CK_LANES_H
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#pragma clang fp contract(off)
+// Vectors never cross a call: every function that takes or returns one is always inlined.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef int32_t i32x16 __attribute__((vector_size(64)));
+typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef uint16_t u16x16 __attribute__((vector_size(32)));
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
+typedef _Float16 h16x16 __attribute__((vector_size(32)));
+
+#define CK_INLINE static inline __attribute__((always_inline))
+
+CK_INLINE f32x16 lane_set(float v) { return (f32x16){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v}; }
+CK_INLINE i32x16 lane_seti(int32_t v) { return (i32x16){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v}; }
+CK_INLINE f32x16 lane_load(const float *p) { f32x16 v; memcpy(&v, p, 64); return v; }
+CK_INLINE void lane_store(float *p, f32x16 v) { memcpy(p, &v, 64); }
+CK_INLINE f32x16 lane_fma(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+CK_INLINE f32x16 lane_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
+CK_INLINE i32x16 lane_from_u8(const uint8_t *p) { u8x16 v; memcpy(&v, p, 16); return __builtin_convertvector(v, i32x16); }
+CK_INLINE void lane_to_u8(uint8_t *p, i32x16 v) { u8x16 b = __builtin_convertvector(v, u8x16); memcpy(p, &b, 16); }
+CK_INLINE f32x16 lane_abs(f32x16 v) { return (f32x16)((u32x16)v & 0x7fffffffu); }
+// mask lanes are 0 or -1
+CK_INLINE i32x16 lane_selecti(i32x16 mask, i32x16 a, i32x16 b) { return (mask & a) | (~mask & b); }
+CK_INLINE f32x16 lane_select(i32x16 mask, f32x16 a, f32x16 b) { return (f32x16)lane_selecti(mask, (i32x16)a, (i32x16)b); }
+// a < b ? a : b, as the x86 instruction does it: b when either is NaN
+#if CK_ISA_AVX512
+CK_INLINE f32x16 lane_min(f32x16 a, f32x16 b) { return (f32x16)_mm512_min_ps((__m512)a, (__m512)b); }
+CK_INLINE f32x16 lane_max(f32x16 a, f32x16 b) { return (f32x16)_mm512_max_ps((__m512)a, (__m512)b); }
+#else
+CK_INLINE f32x16 lane_min(f32x16 a, f32x16 b) { return lane_select(a < b, a, b); }
+CK_INLINE f32x16 lane_max(f32x16 a, f32x16 b) { return lane_select(a > b, a, b); }
+#endif
+
+// Nearest integer (ties to even) of |v| < 2^22, as int32: the low mantissa bits after adding 1.5 x 2^23.
+CK_INLINE i32x16 lane_round(f32x16 v) { return (i32x16)(v + lane_set(12582912.0f)) - 0x4B400000; }
+
+// Sum of the lanes in a fixed tree: lane i with lane i + 8, then + 4, + 2, + 1.
+CK_INLINE float lane_sum(f32x16 v) {
+    for (int half = 8; half; half >>= 1)
+        for (int i = 0; i < half; i++) v[i] = v[i] + v[i + half];
+    return v[0];
+}
+#endif

@@ -1,0 +1,58 @@
+// Which kernels this machine can run. A processor flag alone is not enough: the operating system must save the wide registers
+// too (XGETBV), which __builtin_cpu_supports checks.
+#include "../include/CKernels.h"
+#include <string.h>
+
+extern const ck_kernels ck_kernels_scalar;
+#if defined(__x86_64__)
+extern const ck_kernels ck_kernels_avx2, ck_kernels_avx512;
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+}
+#endif
+static int always(void) { return 1; }
+
+// In the order of preference.
+static const struct { const ck_kernels *kernels; int (*available)(void); } candidates[] = {
+#if defined(__x86_64__)
+    {&ck_kernels_avx512, has_avx512},
+    {&ck_kernels_avx2, has_avx2},
+#endif
+    {&ck_kernels_scalar, always},
+};
+enum { candidate_count = sizeof candidates / sizeof *candidates };
+
+const ck_kernels *ck_find(const char *name) {
+    for (int i = 0; i < candidate_count; i++)
+        if ((!name || !strcmp(name, candidates[i].kernels->name)) && candidates[i].available()) return candidates[i].kernels;
+    return NULL;
+}
+int ck_names(const char **names, int limit) {
+    int count = 0;
+    for (int i = 0; i < candidate_count && count < limit; i++) names[count++] = candidates[i].kernels->name;
+    return count;
+}
+
+void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables) {
+    memcpy(tables->grids, grids, 64);
+    for (int g = 0; g < 8; g++)
+        for (int i = 0; i < 128; i++) {
+            int best = 0, distance = 1000;
+            for (int c = 0; c < 16; c++) {
+                int value = grids[16 * (g & 3) + c] - 64, d = (i - 64) - (g < 4 ? value : -value);
+                if ((d < 0 ? -d : d) < (distance < 0 ? -distance : distance)) { distance = d; best = c; }
+            }
+            tables->residual[g][i] = (uint8_t)(distance + 64);
+            if (g < 4) tables->code[g][i] = (uint8_t)best;
+        }
+}
+
+uint64_t ck_read_memory(const void *p, int64_t bytes) {
+    const uint64_t *words = p;
+    uint64_t sum[8] = {0};
+    for (int64_t i = 0; i + 8 <= bytes / 8; i += 8)
+        for (int j = 0; j < 8; j++) sum[j] += words[i + j];
+    return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+}

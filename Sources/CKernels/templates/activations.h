@@ -1,0 +1,156 @@
+// What happens to activations between the matrix products. Sums use sixteen lanes in a fixed order.
+
+static void CK(quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, float *scale, int32_t *sum) {
+    for (int64_t k = 0; k < padded; k += 32) {
+        float v[32] = {0};
+        if (k < columns) memcpy(v, x + k, (size_t)(columns - k < 32 ? columns - k : 32) * 4);
+        f32x16 a = lane_load(v), b = lane_load(v + 16), m = lane_max(lane_abs(a), lane_abs(b));
+        float largest = 0;
+        for (int i = 0; i < 16; i++) largest = m[i] > largest ? m[i] : largest;
+        // Below this the reciprocal would overflow; such a block is zero next to any other.
+        float inverse = largest > 1e-30f ? 127.0f / largest : 0;
+        scale[k / 32] = largest > 1e-30f ? largest / 127.0f : 0;
+        i32x16 qa = lane_round(a * lane_set(inverse)), qb = lane_round(b * lane_set(inverse));
+        i8x16 ba = __builtin_convertvector(qa, i8x16), bb = __builtin_convertvector(qb, i8x16);
+        memcpy(q + k, &ba, 16);
+        memcpy(q + k + 16, &bb, 16);
+        sum[k / 16] = __builtin_reduce_add(qa);
+        sum[k / 16 + 1] = __builtin_reduce_add(qb);
+    }
+}
+
+static void CK(rms_norm)(const float *x, const float *weight, int64_t count, float epsilon, float *out) {
+    f32x16 squares = lane_set(0);
+    int64_t k = 0;
+    for (; k + 16 <= count; k += 16) { f32x16 v = lane_load(x + k); squares = lane_fma(v, v, squares); }
+    float sum = lane_sum(squares);
+    for (int64_t i = k; i < count; i++) sum = __builtin_fmaf(x[i], x[i], sum);
+    float inverse = 1.0f / __builtin_sqrtf(sum / (float)count + epsilon);
+    for (k = 0; k + 16 <= count; k += 16) lane_store(out + k, lane_load(x + k) * lane_set(inverse) * lane_load(weight + k));
+    for (; k < count; k++) out[k] = x[k] * inverse * weight[k];
+}
+
+static void CK(add)(float *x, const float *y, int64_t count) {
+    int64_t k = 0;
+    for (; k + 16 <= count; k += 16) lane_store(x + k, lane_load(x + k) + lane_load(y + k));
+    for (; k < count; k++) x[k] += y[k];
+}
+
+// exp(x) for x <= 88: 2^n times a polynomial of the rest in +-ln 2 / 2 (coefficients of the Cephes library's expf);
+// largest relative error below 2e-7. Below -87 the result is 0.
+CK_INLINE f32x16 lane_exp(f32x16 x) {
+    i32x16 tiny = x < lane_set(-87.0f);
+    x = lane_max(lane_min(x, lane_set(88.0f)), lane_set(-87.0f));
+    f32x16 n = lane_fma(x, lane_set(1.44269504088896341f), lane_set(12582912.0f)) - lane_set(12582912.0f);
+    f32x16 r = lane_fma(n, lane_set(-0.693359375f), x);
+    r = lane_fma(n, lane_set(2.12194440e-4f), r);
+    f32x16 p = lane_set(1.9875691500e-4f);
+    p = lane_fma(p, r, lane_set(1.3981999507e-3f));
+    p = lane_fma(p, r, lane_set(8.3334519073e-3f));
+    p = lane_fma(p, r, lane_set(4.1665795894e-2f));
+    p = lane_fma(p, r, lane_set(1.6666665459e-1f));
+    p = lane_fma(p, r, lane_set(5.0000001201e-1f));
+    p = lane_fma(p, r * r, r + lane_set(1));
+    f32x16 power = (f32x16)((lane_round(n) + 127) << 23);
+    return lane_select(tiny, lane_set(0), p * power);
+}
+
+// exp(-x) would overflow for x below -88, where the result is -0 to f32 precision anyway: the argument is clamped in lane_exp.
+static void CK(swiglu)(float *gate, const float *up, int64_t count) {
+    for (int64_t k = 0; k < count; k += 16) {
+        float g[16] = {0}, u[16] = {0};
+        size_t bytes = (size_t)(count - k < 16 ? count - k : 16) * 4;
+        memcpy(g, gate + k, bytes);
+        memcpy(u, up + k, bytes);
+        f32x16 v = lane_load(g);
+        lane_store(g, v / (lane_set(1) + lane_exp(lane_set(0) - v)) * lane_load(u));
+        memcpy(gate + k, g, bytes);
+    }
+}
+
+static void CK(rotate)(float *head, const float *cosines, const float *sines, int64_t half) {
+    int64_t i = 0;
+    for (; i + 16 <= half; i += 16) {
+        f32x16 a = lane_load(head + i), b = lane_load(head + half + i), c = lane_load(cosines + i), s = lane_load(sines + i);
+        lane_store(head + i, a * c - b * s);
+        lane_store(head + half + i, b * c + a * s);
+    }
+    for (; i < half; i++) {
+        float a = head[i], b = head[half + i];
+        head[i] = a * cosines[i] - b * sines[i];
+        head[half + i] = b * cosines[i] + a * sines[i];
+    }
+}
+
+static void CK(narrow_f16)(const float *x, int64_t count, uint16_t *out) {
+    int64_t k = 0;
+    for (; k + 16 <= count; k += 16) lane_to_f16(out + k, lane_load(x + k));
+    for (; k < count; k++) out[k] = scalar_to_f16(x[k]);
+}
+
+CK_INLINE f32x16 cache_load(const void *p, int f32, int64_t at) {
+    return f32 ? lane_load((const float *)p + at) : lane_from_f16((const uint16_t *)p + at);
+}
+CK_INLINE float cache_value(const void *p, int f32, int64_t at) { return f32 ? ((const float *)p)[at] : scalar_from_f16(((const uint16_t *)p)[at]); }
+
+CK_INLINE void attend_typed(const float *query, const void *keys, const void *values, const int f32, int64_t stride, int64_t count, int64_t size,
+                            float scale, float *scores, float *out) {
+    f32x16 most = lane_set(-3.4e38f);
+    for (int64_t t = 0; t < count; t++) {
+        f32x16 dot = lane_set(0);
+        int64_t i = 0;
+        for (; i + 16 <= size; i += 16) dot = lane_fma(lane_load(query + i), cache_load(keys, f32, t * stride + i), dot);
+        float sum = lane_sum(dot);
+        for (; i < size; i++) sum = __builtin_fmaf(query[i], cache_value(keys, f32, t * stride + i), sum);
+        scores[t] = sum * scale;
+    }
+    for (int64_t t = count; t < count + 16; t++) scores[t] = -3.4e38f;
+    for (int64_t t = 0; t < count; t += 16) most = lane_max(lane_load(scores + t), most);
+    float largest = most[0];
+    for (int i = 1; i < 16; i++) largest = most[i] > largest ? most[i] : largest;
+    f32x16 sums = lane_set(0);
+    for (int64_t t = 0; t < count; t += 16) {
+        f32x16 e = lane_exp(lane_load(scores + t) - lane_set(largest));
+        lane_store(scores + t, e);
+        sums = sums + e;
+    }
+    float inverse = 1.0f / lane_sum(sums);
+    for (int64_t i = 0; i < size; i += 16) {
+        if (i + 16 <= size) {
+            f32x16 a = lane_set(0), b = a;
+            int64_t t = 0;
+            for (; t + 2 <= count; t += 2) {
+                a = lane_fma(lane_set(scores[t]), cache_load(values, f32, t * stride + i), a);
+                b = lane_fma(lane_set(scores[t + 1]), cache_load(values, f32, (t + 1) * stride + i), b);
+            }
+            if (t < count) a = lane_fma(lane_set(scores[t]), cache_load(values, f32, t * stride + i), a);
+            lane_store(out + i, (a + b) * lane_set(inverse));
+        } else {
+            for (int64_t j = i; j < size; j++) {
+                float sum = 0;
+                for (int64_t t = 0; t < count; t++) sum = __builtin_fmaf(scores[t], cache_value(values, f32, t * stride + j), sum);
+                out[j] = sum * inverse;
+            }
+        }
+    }
+}
+static void CK(attend)(const float *query, const void *keys, const void *values, int kv_f32, int64_t stride, int64_t count, int64_t size,
+                       float scale, float *scores, float *out) {
+    if (kv_f32) attend_typed(query, keys, values, 1, stride, count, size, scale, scores, out);
+    else attend_typed(query, keys, values, 0, stride, count, size, scale, scores, out);
+}
+
+static void CK(log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum) {
+    float most = x[0];
+    for (int64_t i = 1; i < count; i++) most = x[i] > most ? x[i] : most;
+    double sum = 0;
+    for (int64_t k = 0; k < count; k += 16) {
+        float v[16];
+        int64_t n = count - k < 16 ? count - k : 16;
+        for (int i = 0; i < 16; i++) v[i] = i < n ? x[k + i] : -3.4e38f;
+        f32x16 e = lane_exp(lane_load(v) - lane_set(most));
+        sum += lane_sum(e);
+    }
+    *largest = most;
+    *log_sum = __builtin_log(sum);
+}

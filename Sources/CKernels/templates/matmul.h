@@ -1,0 +1,131 @@
+// Stored panels times activations. Rows are in lanes, so nothing is summed across lanes, and the order of the float
+// operations per row is the same everywhere: per block  window += f32(s x integer sum) x activation scale  (fused), per 256 columns
+// total += window x factor (fused), at the end total x row scale. The integer sum and, for the 4-bit types, its product with s are exact.
+
+// Integer sums of one block for `tokens` tokens. LINES lines of 4-bit codes from `codes`, activations from column `k`.
+CK_INLINE void dot_block_q4(const uint8_t *codes, const int lines, i32x16 grid, grid_lookup table, const ck_activations *x, int64_t token,
+                            const int tokens, int64_t k, i32x16 *sums) {
+    for (int t = 0; t < tokens; t++) {
+        const int32_t *sum = x->sum + (token + t) * (x->padded / 16) + k / 16;
+        sums[t] = lane_seti(-64 * (lines == 2 ? sum[0] : sum[0] + sum[1]));
+    }
+    for (int line = 0; line < lines; line++) {
+        i32x16 z = bytes_load(codes + 64 * line);
+        i32x16 low = grid_apply(table, (z & 0x0f0f0f0f) | grid);
+        i32x16 high = grid_apply(table, (i32x16)(((u32x16)z >> 4) & 0x0f0f0f0fu) | grid);
+        for (int t = 0; t < tokens; t++) {
+            int32_t pair[2];
+            memcpy(pair, x->q + (token + t) * x->padded + k + 8 * line, 8);
+            sums[t] = bytes_dot(sums[t], low, lane_seti(pair[0]));
+            sums[t] = bytes_dot(sums[t], high, lane_seti(pair[1]));
+        }
+    }
+}
+CK_INLINE void dot_block_q8(const uint8_t *codes, const ck_activations *x, int64_t token, const int tokens, int64_t k, i32x16 *sums) {
+    for (int t = 0; t < tokens; t++) {
+        const int32_t *sum = x->sum + (token + t) * (x->padded / 16) + k / 16;
+        sums[t] = lane_seti(-128 * (sum[0] + sum[1]));
+    }
+    for (int line = 0; line < 8; line++) {
+        i32x16 z = bytes_load(codes + 64 * line);
+        for (int t = 0; t < tokens; t++) {
+            int32_t four;
+            memcpy(&four, x->q + (token + t) * x->padded + k + 4 * line, 4);
+            sums[t] = bytes_dot_biased(sums[t], z, lane_seti(four));
+        }
+    }
+}
+
+// One panel for `tokens` tokens (a constant after inlining).
+CK_INLINE void panel_product(const uint8_t *panel, const int type, grid_lookup table, const ck_activations *x, int64_t token, const int tokens,
+                             float *out, int64_t token_stride) {
+    const int block = type == CK_Q4 ? 16 : 32;
+    const int64_t code_offset = 128 / block * 16, unit = code_offset + (type == CK_Q8 ? 2048 : 1024);
+    const uint8_t *superblock = panel + header_bytes(x->padded);
+    f32x16 total[8];
+    for (int t = 0; t < tokens; t++) total[t] = lane_set(0);
+    for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
+        f32x16 window[8];
+        for (int t = 0; t < tokens; t++) window[t] = lane_set(0);
+        int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
+        for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
+            for (int b = 0; b < 128 / block; b++) {
+                const int64_t k = k1 + b * block;
+                const uint8_t *header = superblock + 16 * b;
+                i32x16 sums[8];
+                f32x16 s;
+                if (type == CK_Q8) {
+                    s = lane_float(lane_from_u8(header));
+                    dot_block_q8(superblock + code_offset + 512 * b, x, token, tokens, k, sums);
+                } else {
+                    s = lane_float((lane_from_u8(header) & 63) - 32);
+                    i32x16 grid = (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u);
+                    dot_block_q4(superblock + code_offset + 64 * (b * block / 8), block / 8, grid, table, x, token, tokens, k, sums);
+                }
+                for (int t = 0; t < tokens; t++) {
+                    f32x16 scale = lane_set(x->scale[(token + t) * (x->padded / 32) + k / 32]);
+                    window[t] = lane_fma(s * lane_float(sums[t]), scale, window[t]);
+                }
+            }
+        }
+        f32x16 factor = (f32x16)((lane_from_u8(panel + 64 + k0 / 256 * 16) << 20) + 0x2F800000);
+        for (int t = 0; t < tokens; t++) total[t] = lane_fma(window[t], factor, total[t]);
+    }
+    f32x16 rows = lane_load((const float *)panel);
+    for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride, total[t] * rows);
+}
+
+#define CK_QUANTIZED_MATMUL(suffix, type)                                                                                                  \
+    static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,        \
+                                    const ck_activations *x, int64_t tokens, float *out, int64_t token_stride) {                           \
+        (void)columns;                                                                                                                     \
+        const uint8_t none[64] = {0};                                                                                                      \
+        const grid_lookup table = grid_load(type == CK_Q8 ? none : grids);                                                                  \
+        for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                             \
+            int64_t t = 0;                                                                                                                 \
+            for (; t + CK_TOKEN_TILE <= tokens; t += CK_TOKEN_TILE)                                                                        \
+                panel_product(panel, type, table, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                               \
+            for (; t + 4 <= tokens; t += 4) panel_product(panel, type, table, x, t, 4, out + t * token_stride, token_stride);               \
+            for (; t + 2 <= tokens; t += 2) panel_product(panel, type, table, x, t, 2, out + t * token_stride, token_stride);               \
+            for (; t < tokens; t++) panel_product(panel, type, table, x, t, 1, out + t * token_stride, token_stride);                       \
+        }                                                                                                                                  \
+    }
+CK_QUANTIZED_MATMUL(q4, CK_Q4)
+CK_QUANTIZED_MATMUL(q4s, CK_Q4S)
+CK_QUANTIZED_MATMUL(q8, CK_Q8)
+
+// Float panels: four partial sums by column modulo 4, added pairwise at the end.
+CK_INLINE f32x16 widen_column(const uint8_t *panel, const int type, int64_t k) {
+    return type == CK_F16 ? lane_from_f16(panel + 32 * k) : lane_load((const float *)(panel + 64 * k));
+}
+CK_INLINE void float_panel_product(const uint8_t *panel, const int type, int64_t columns, const float *x, int64_t stride, const int tokens,
+                                   float *out, int64_t token_stride) {
+    f32x16 sum[4][4];
+    for (int t = 0; t < tokens; t++)
+        for (int i = 0; i < 4; i++) sum[t][i] = lane_set(0);
+    int64_t k = 0;
+    for (; k + 4 <= columns; k += 4)
+        for (int i = 0; i < 4; i++) {
+            f32x16 w = widen_column(panel, type, k + i);
+            for (int t = 0; t < tokens; t++) sum[t][i] = lane_fma(w, lane_set(x[t * stride + k + i]), sum[t][i]);
+        }
+    for (int i = 0; k < columns; k++, i++) {
+        f32x16 w = widen_column(panel, type, k);
+        for (int t = 0; t < tokens; t++) sum[t][i] = lane_fma(w, lane_set(x[t * stride + k]), sum[t][i]);
+    }
+    for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride, (sum[t][0] + sum[t][1]) + (sum[t][2] + sum[t][3]));
+}
+#define CK_FLOAT_MATMUL(suffix, type)                                                                                                      \
+    static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,        \
+                                    const ck_activations *x, int64_t tokens, float *out, int64_t token_stride) {                           \
+        (void)grids;                                                                                                                       \
+        for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                             \
+            int64_t t = 0;                                                                                                                 \
+            for (; t + 4 <= tokens; t += 4)                                                                                                \
+                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 4, out + t * token_stride, token_stride);         \
+            for (; t < tokens; t++)                                                                                                        \
+                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 1, out + t * token_stride, token_stride);         \
+        }                                                                                                                                  \
+    }
+CK_FLOAT_MATMUL(f16, CK_F16)
+CK_FLOAT_MATMUL(f32, CK_F32)

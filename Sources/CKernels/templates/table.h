@@ -1,0 +1,26 @@
+// Included once per instruction set, with CK(name), CK_TABLE_NAME and the CK_ISA_ macro defined and the target attribute pushed.
+#include "../include/CKernels.h"
+#include "widen.h"
+#include "decode.h"
+#include "encode.h"
+#include "matmul.h"
+#include "activations.h"
+
+#define CK_ROW(operation, suffix) CK(operation##_##suffix)
+const ck_kernels CK(kernels) = {
+    .name = CK_TABLE_NAME,
+    .widen = CK(widen),
+    .measure = CK(measure),
+    .encode = {[CK_F32] = CK_ROW(encode, f32), [CK_F16] = CK_ROW(encode, f16), [CK_Q8] = CK_ROW(encode, q8), [CK_Q4] = CK_ROW(encode, q4), [CK_Q4S] = CK_ROW(encode, q4s)},
+    .decode = {[CK_F32] = CK_ROW(decode, f32), [CK_F16] = CK_ROW(decode, f16), [CK_Q8] = CK_ROW(decode, q8), [CK_Q4] = CK_ROW(decode, q4), [CK_Q4S] = CK_ROW(decode, q4s)},
+    .decode_row = {[CK_F32] = CK_ROW(decode_row, f32), [CK_F16] = CK_ROW(decode_row, f16), [CK_Q8] = CK_ROW(decode_row, q8), [CK_Q4] = CK_ROW(decode_row, q4), [CK_Q4S] = CK_ROW(decode_row, q4s)},
+    .matmul = {[CK_F32] = CK_ROW(matmul, f32), [CK_F16] = CK_ROW(matmul, f16), [CK_Q8] = CK_ROW(matmul, q8), [CK_Q4] = CK_ROW(matmul, q4), [CK_Q4S] = CK_ROW(matmul, q4s)},
+    .quantize_activations = CK(quantize_activations),
+    .rms_norm = CK(rms_norm),
+    .add = CK(add),
+    .swiglu = CK(swiglu),
+    .rotate = CK(rotate),
+    .narrow_f16 = CK(narrow_f16),
+    .attend = CK(attend),
+    .log_sum_exp = CK(log_sum_exp),
+};

@@ -1,0 +1,50 @@
+import CKernels
+
+/// What happens between the matrix products. Same bits on every instruction set.
+extension KernelSet {
+    package typealias Floats = UnsafeMutablePointer<Float>
+
+    /// out = x / sqrt(mean(x^2) + epsilon) * weight; `out` may be `x`.
+    package func rmsNorm(_ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, count: Int, epsilon: Float, into out: Floats) {
+        table.pointee.rms_norm(x, weight, Int64(count), epsilon, out)
+    }
+
+    /// x += y
+    package func add(_ y: UnsafePointer<Float>, to x: Floats, count: Int) { table.pointee.add(x, y, Int64(count)) }
+
+    /// gate = silu(gate) * up
+    package func swiglu(gate: Floats, up: UnsafePointer<Float>, count: Int) { table.pointee.swiglu(gate, up, Int64(count)) }
+
+    /// Turns the pairs (i, i + half) of one head by angles given as cosines and sines [half].
+    package func rotate(_ head: Floats, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, half: Int) {
+        table.pointee.rotate(head, cosines, sines, Int64(half))
+    }
+
+    /// f32 to fp16, nearest even.
+    package func narrow(_ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<UInt16>) {
+        table.pointee.narrow_f16(x, Int64(count), out)
+    }
+
+    /// One query head against positions 0 ..< count of a key-value head: out = softmax(query . keys * scale) values.
+    ///
+    /// - *Layout*: keys and values are fp16, or f32 when `isFloat32`, with `stride` elements between positions; `scores` has room for count + 16 floats.
+    package func attend(
+        query: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, isFloat32: Bool, stride: Int, count: Int, size: Int,
+        scale: Float, scores: Floats, into out: Floats
+    ) {
+        precondition(count >= 1, "attention over nothing")
+        table.pointee.attend(query, keys, values, isFloat32 ? 1 : 0, Int64(stride), Int64(count), Int64(size), scale, scores, out)
+    }
+
+    /// log(sum(exp(x))) in double precision.
+    package func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
+        precondition(count >= 1, "log-sum-exp of nothing")
+        var largest: Float = 0
+        var logSum = 0.0
+        table.pointee.log_sum_exp(x, Int64(count), &largest, &logSum)
+        return Double(largest) + logSum
+    }
+
+    /// Reads memory once and returns a checksum: the yardstick for decoding speed.
+    package static func readMemory(_ bytes: UnsafeRawBufferPointer) -> UInt64 { ck_read_memory(bytes.baseAddress, Int64(bytes.count)) }
+}
