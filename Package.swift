@@ -29,42 +29,49 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.define("NDEBUG")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         library("ByteStorage"),
-        library("HostFacts", uses: ["ByteStorage"]),
+        library("HostFacts"),
         library("StrictJSON"),
         // Layer 1: vocabulary
-        library("Tensors", uses: ["ByteStorage"]),
+        library("Tensors"),
         // Layer 2: kernels, files, text
         library("Kernels", uses: ["Tensors", "CKernels"]),
         library("Safetensors", uses: ["Tensors", "ByteStorage", "StrictJSON"]),
         library("ModelFiles", uses: ["Tensors", "ByteStorage", "StrictJSON", "CZstd", crypto]),
         library("Architectures", uses: ["Tensors", "StrictJSON"]),
-        library("SentencePieceModels", uses: [protobuf]),
+        // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
+        .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
-        library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures"]),
+        library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
             "Safetensors", "Quantization", "ModelFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
-            "Kernels", "ByteStorage", "HostFacts", crypto,
+            "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "Kernels"]),
+        library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
+        library("Evaluation", uses: ["Inference", "Generation", "Kernels"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures", "Tensors",
-            "Kernels", "Quantization", "StrictJSON", "ByteStorage", "HostFacts", arguments,
+            "Conversion", "Generation", "Evaluation", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures", "Tensors",
+            "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
 
+        // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
-        tests("KernelsTests", uses: ["Kernels", "Tensors"]),
-        tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors"]),
-        tests("InferenceTests", uses: ["Inference", "Generation", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON"]),
-        tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON"]),
+        tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
+        tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
+        tests("InferenceTests", uses: [
+            "Inference", "Generation", "Evaluation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
+            "Safetensors", "ByteStorage",
+        ]),
+        tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
