@@ -13,6 +13,9 @@ package final class AtomicFileWriter: Sendable {
 
     static let temporaryMark = ".quern-partial."
 
+    /// Bytes of the longest name beside which the temporary's name, with the largest process number, still fits.
+    package static let longestName = Int(NAME_MAX) - 1 - temporaryMark.utf8.count - 7
+
     /// Creates the temporary file and reserves `size` bytes of disk for it, so a full disk is noticed before any work.
     package init(path: String, reserve size: UInt64) throws(FileError) {
         let (folder, name) = Self.split(path)

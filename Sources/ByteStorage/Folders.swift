@@ -14,6 +14,12 @@ package enum Folders {
         }
     }
 
+    /// Whether the path itself is a symbolic link, wherever it leads.
+    package static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
     /// Names in the folder, sorted by bytes; without "." and "..".
     package static func names(in folder: String) throws(FileError) -> [String] {
         guard let directory = opendir(folder) else { throw FileError(operation: "open the folder", path: folder, errno: errno) }

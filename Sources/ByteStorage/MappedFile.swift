@@ -5,9 +5,11 @@ package final class MappedFile: @unchecked Sendable {  // Safe: the mapping is r
     package let path: String
     package let bytes: UnsafeRawBufferPointer
 
-    package init(path: String) throws(FileError) {
-        let file = try ReadableFile(path: path)
-        self.path = path
+    package convenience init(path: String) throws(FileError) { try self.init(ReadableFile(path: path)) }
+
+    /// Maps an open file: later reads through `file` and the mapping see the same file, even if its name is given to another.
+    package init(_ file: ReadableFile) throws(FileError) {
+        path = file.path
         guard file.size > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return

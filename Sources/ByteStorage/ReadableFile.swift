@@ -11,7 +11,14 @@ package final class ReadableFile: Sendable {
 
     /// Throws when the path cannot be opened or is no regular file.
     package init(path: String) throws(FileError) {
-        let descriptor = try SystemCalls.call("open", path) { open(path, O_RDONLY | O_CLOEXEC) }
+        // Without O_NONBLOCK opening a pipe waits for its writer.
+        let descriptor: Int32
+        do throws(FileError) {
+            descriptor = try SystemCalls.call("open", path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        } catch {
+            throw error.errno == ENOENT
+                ? FileError(operation: "open", path: path, errno: ENOENT, advice: path.isEmpty ? "the path is empty" : "check the path") : error
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             let code = errno
@@ -20,7 +27,10 @@ package final class ReadableFile: Sendable {
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw FileError(operation: "read as a regular file", path: path, errno: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            throw FileError(
+                operation: "read as a regular file", path: path, errno: isFolder ? EISDIR : EINVAL,
+                reason: isFolder ? "is a folder" : "neither a file nor a folder", advice: "give a file")
         }
         self.path = path
         self.size = UInt64(status.st_size)
@@ -66,6 +76,11 @@ package final class ReadableFile: Sendable {
 
     /// Tells the kernel that the range will be read soon, in order.
     package func adviseSequential() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL) }
+
+    /// Starts reading the range without waiting for it.
+    package func willNeed(offset: UInt64, count: UInt64) {
+        posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_WILLNEED)
+    }
 
     /// Tells the kernel that cached pages of the range are not needed any more.
     package func dropCache(offset: UInt64, count: UInt64) {

@@ -1,0 +1,73 @@
+import ByteStorage
+import Glibc
+import HostFacts
+import Testing
+
+@Suite struct HostFactsTests {
+    /// A small tree of /proc and /sys files.
+    private final class Tree {
+        let root: String
+        private var made: [String] = []
+
+        init(_ files: [String: String]) {
+            root = "/tmp/quern-host-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+            for (path, text) in files {
+                var folder = root
+                make(folder)
+                for part in path.split(separator: "/").dropLast() {
+                    folder += "/\(part)"
+                    make(folder)
+                }
+                let file = fopen("\(root)/\(path)", "w")!
+                fputs(text, file)
+                fclose(file)
+                made.append("\(root)/\(path)")
+            }
+        }
+
+        private func make(_ folder: String) {
+            if mkdir(folder, 0o755) == 0 { made.append(folder) }
+        }
+
+        deinit { for path in made.reversed() { remove(path) } }
+    }
+
+    @Test func version2TakesTheTightestAncestor() {
+        let tree = Tree([
+            "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/memory.max": "1000000\n", "sys/fs/cgroup/a/memory.current": "42\n",
+            "sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/b/cpu.max": "150000 100000\n", "sys/fs/cgroup/a/cpu.max": "max 100000\n",
+        ])
+        let group = ControlGroup(root: tree.root)
+        #expect(group.memoryLimit == 1_000_000)
+        #expect(group.memoryUsed == 42)
+        #expect(group.processors == 1.5)
+    }
+
+    @Test func version1InsideAContainer() {
+        // The path is the host's; only the root of the mount is there.
+        let tree = Tree([
+            "proc/self/cgroup": "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "2147483648\n",
+            "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "50000\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+        ])
+        let group = ControlGroup(root: tree.root)
+        #expect(group.memoryLimit == 2_147_483_648)
+        #expect(group.processors == 0.5)
+    }
+
+    @Test func withoutLimits() {
+        let tree = Tree([
+            "proc/self/cgroup": "5:memory:/\n0::/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "sys/fs/cgroup/memory.max": "max\n",
+        ])
+        #expect(ControlGroup(root: tree.root) == ControlGroup(root: "/nowhere"))
+        #expect(ControlGroup(root: tree.root).memoryLimit == nil)
+    }
+
+    @Test func thisMachine() throws {
+        let memory = MachineMemory()
+        #expect(memory.available <= memory.physical && memory.limit > 0)
+        #expect(try #require(MachineMemory.peakResident()) > 1 << 20)
+        let cpu = CPUFacts()
+        #expect(cpu.defaultThreads >= 1 && cpu.defaultThreads <= cpu.allowed && cpu.allowed <= 1 << 20)
+    }
+}
