@@ -1,0 +1,127 @@
+/// Text to token ids and back, with the vocabulary and the rules of one checkpoint.
+package struct Tokenizer: Sendable {
+    /// Where the mark for a space is put before text, so that a word at the start reads like one inside.
+    package enum PrefixRule: Sendable, Equatable {
+        /// Before the text and before each fragment that follows a cut-out token: SentencePiece, llama.cpp, "legacy".
+        case everyFragment
+        /// The same, unless the fragment begins with a space.
+        case everyFragmentWithoutSpace
+        /// Only at the very start of the text, unless it begins with a space: "legacy": false, Metaspace "first".
+        case firstFragmentWithoutSpace
+        case never
+    }
+
+    package let vocabulary: Vocabulary
+    /// Ids are below this number: the rows of the embedding.
+    package let vocabularySize: Int
+    package let prefixRule: PrefixRule
+    /// The token before a text, if the vocabulary has one.
+    package let beginID: Int32?
+    /// The tokens that end a text.
+    package let endIDs: [Int32]
+    /// Whether prompts of this checkpoint begin with `beginID`.
+    package let addsBegin: Bool
+    package let addedTokens: [AddedToken]
+    /// What was read but not followed, for the user.
+    package let notes: [String]
+
+    let encoder: BytePairEncoder
+    let cutter: AddedTokenCutter
+    let addedByID: [Int32: AddedToken]
+    /// What SentencePiece decoding shows for an unknown token.
+    let unknownSurface: [UInt8]
+    /// Whether decoding drops the space that encoding put before the text.
+    let dropsLeadingSpace: Bool
+
+    init(parts: TokenizerParts) {
+        vocabulary = parts.encoder.vocabulary
+        vocabularySize = parts.vocabularySize
+        prefixRule = parts.prefixRule
+        beginID = parts.beginID
+        endIDs = parts.endIDs
+        addsBegin = parts.addsBegin && parts.beginID != nil
+        addedTokens = parts.addedTokens
+        notes = parts.notes
+        encoder = parts.encoder
+        cutter = AddedTokenCutter(parts.addedTokens)
+        addedByID = Dictionary(parts.addedTokens.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        unknownSurface = parts.unknownSurface
+        dropsLeadingSpace = parts.dropsLeadingSpace
+    }
+
+    /// The token ids of a text. Malformed UTF-8 is read as U+FFFD, one per byte.
+    ///
+    /// With `parseSpecial`, text that spells a control token becomes that token; use it for templates, never for what
+    /// a user wrote. Other added tokens are recognized in both cases.
+    ///
+    /// Complexity: O(n log n) in the length of the text, whatever the text is.
+    package func encode(_ text: some Collection<UInt8>, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
+        let text = Array(text)
+        var ids: [Int32] = []
+        if addBOS, let beginID { ids.append(beginID) }
+        for fragment in cutter.cut(text, parseSpecial: parseSpecial) {
+            switch fragment {
+            case .token(let id): ids.append(id)
+            case .text(let range): encoder.encode(normalized(text, range), into: &ids)
+            }
+        }
+        return ids
+    }
+
+    package func encode(_ text: String, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
+        encode(text.utf8, addBOS: addBOS, parseSpecial: parseSpecial)
+    }
+
+    /// The id of a token, added or not, by its exact text.
+    package func id(of text: some Collection<UInt8>) -> Int32? {
+        let text = Array(text)
+        return addedTokens.first { $0.text == text }?.id ?? vocabulary.id(of: text)
+    }
+
+    private func normalized(_ text: [UInt8], _ range: Range<Int>) -> [UInt8] {
+        let mark = UTF8Scanning.spaceMark
+        let startsWithSpace = text[range.lowerBound] == 0x20
+            || (range.count >= mark.count && UTF8Scanning.hasPrefix(text, mark, at: range.lowerBound))
+        let prefixed = switch prefixRule {
+        case .everyFragment: true
+        case .everyFragmentWithoutSpace: !startsWithSpace
+        case .firstFragmentWithoutSpace: range.lowerBound == 0 && !startsWithSpace
+        case .never: false
+        }
+        var result: [UInt8] = []
+        result.reserveCapacity(range.count + range.count / 2 + mark.count)
+        if prefixed { result += mark }
+        // A character must not reach into the token that follows the fragment.
+        let fragment = range == text.indices ? text : Array(text[range])
+        var position = 0
+        while position < fragment.count {
+            let byte = fragment[position]
+            if byte == 0x20 {
+                result += mark
+                position += 1
+            } else if byte < 0x80 {
+                result.append(byte)
+                position += 1
+            } else {
+                let length = UTF8Scanning.characterLength(fragment, at: position)
+                if length == 0 { result += UTF8Scanning.replacement } else { result += fragment[position ..< position + length] }
+                position += max(length, 1)
+            }
+        }
+        return result
+    }
+}
+
+/// What loading finds out, before it becomes a tokenizer.
+struct TokenizerParts {
+    var encoder: BytePairEncoder
+    var vocabularySize: Int
+    var prefixRule: Tokenizer.PrefixRule
+    var dropsLeadingSpace: Bool
+    var unknownSurface: [UInt8] = Array(" \u{2047} ".utf8)
+    var beginID: Int32?
+    var endIDs: [Int32] = []
+    var addsBegin = true
+    var addedTokens: [AddedToken] = []
+    var notes: [String] = []
+}
