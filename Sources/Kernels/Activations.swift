@@ -45,6 +45,13 @@ extension KernelSet {
         return Double(largest) + logSum
     }
 
+    /// Kullback-Leibler divergence p || q in nats of two distributions given by logits and the log of the sum of their exponentials.
+    package func klDivergence(
+        _ p: UnsafePointer<Float>, logSum pLogSum: Double, from q: UnsafePointer<Float>, logSum qLogSum: Double, count: Int
+    ) -> Double {
+        table.pointee.kl_divergence(p, Float(pLogSum), q, Float(qLogSum), Int64(count))
+    }
+
     /// Reads memory once and returns a checksum: the yardstick for decoding speed.
     package static func readMemory(_ bytes: UnsafeRawBufferPointer) -> UInt64 { ck_read_memory(bytes.baseAddress, Int64(bytes.count)) }
 }

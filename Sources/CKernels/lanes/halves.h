@@ -5,10 +5,15 @@
 
 CK_INLINE u16x16 half_load(const void *p) { u16x16 v; memcpy(&v, p, 32); return v; }
 
-// Works for every finite fp16, subnormals included; infinities become 65536 and more, which callers have excluded.
+// The product scales normal and subnormal values alike; infinities and NaN would come out finite and get their exponent here.
 CK_INLINE float scalar_from_f16(uint16_t h) {
     uint32_t bits = ((uint32_t)(h & 0x8000) << 16) | ((uint32_t)(h & 0x7fff) << 13);
     float v;
+    if ((h & 0x7c00) == 0x7c00) {
+        bits |= 0x7f800000;
+        memcpy(&v, &bits, 4);
+        return v;
+    }
     memcpy(&v, &bits, 4);
     return v * 0x1p112f;
 }
@@ -49,8 +54,9 @@ CK_INLINE void lane_to_f16(void *p, f32x16 v) {
 }
 #else
 CK_INLINE f32x16 lane_from_f16(const void *p) {
-    u32x16 h = __builtin_convertvector(half_load(p), u32x16);
-    return (f32x16)(((h & 0x8000u) << 16) | ((h & 0x7fffu) << 13)) * lane_set(0x1p112f);
+    u32x16 h = __builtin_convertvector(half_load(p), u32x16), bits = ((h & 0x8000u) << 16) | ((h & 0x7fffu) << 13);
+    f32x16 finite = (f32x16)bits * lane_set(0x1p112f);
+    return lane_select((h & 0x7c00u) == 0x7c00u, (f32x16)(bits | 0x7f800000u), finite);
 }
 CK_INLINE void lane_to_f16(void *p, f32x16 v) {
     uint16_t h[16];

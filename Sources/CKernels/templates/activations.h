@@ -4,12 +4,16 @@ static void CK(quantize_activations)(const float *x, int64_t columns, int64_t pa
     for (int64_t k = 0; k < padded; k += 32) {
         float v[32] = {0};
         if (k < columns) memcpy(v, x + k, (size_t)(columns - k < 32 ? columns - k : 32) * 4);
-        f32x16 a = lane_load(v), b = lane_load(v + 16), m = lane_max(lane_abs(a), lane_abs(b));
-        float largest = 0;
-        for (int i = 0; i < 16; i++) largest = m[i] > largest ? m[i] : largest;
+        f32x16 a = lane_load(v), b = lane_load(v + 16);
+        // Compared as integers, where NaN is above infinity: a value that is not finite must reach the scale and so the result.
+        i32x16 ma = (i32x16)lane_abs(a), mb = (i32x16)lane_abs(b);
+        int32_t bits = __builtin_reduce_max(lane_selecti(ma > mb, ma, mb));
+        float largest;
+        memcpy(&largest, &bits, 4);
         // Below this the reciprocal would overflow; such a block is zero next to any other.
-        float inverse = largest > 1e-30f ? 127.0f / largest : 0;
-        scale[k / 32] = largest > 1e-30f ? largest / 127.0f : 0;
+        int tiny = largest <= 1e-30f;
+        float inverse = tiny ? 0 : 127.0f / largest;
+        scale[k / 32] = tiny ? 0 : largest / 127.0f;
         i32x16 qa = lane_round(a * lane_set(inverse)), qb = lane_round(b * lane_set(inverse));
         i8x16 ba = __builtin_convertvector(qa, i8x16), bb = __builtin_convertvector(qb, i8x16);
         memcpy(q + k, &ba, 16);
@@ -96,13 +100,21 @@ CK_INLINE float cache_value(const void *p, int f32, int64_t at) { return f32 ? (
 CK_INLINE void attend_typed(const float *query, const void *keys, const void *values, const int f32, int64_t stride, int64_t count, int64_t size,
                             float scale, float *scores, float *out) {
     f32x16 most = lane_set(-3.4e38f);
-    for (int64_t t = 0; t < count; t++) {
-        f32x16 dot = lane_set(0);
-        int64_t i = 0;
-        for (; i + 16 <= size; i += 16) dot = lane_fma(lane_load(query + i), cache_load(keys, f32, t * stride + i), dot);
-        float sum = lane_sum(dot);
-        for (; i < size; i++) sum = __builtin_fmaf(query[i], cache_value(keys, f32, t * stride + i), sum);
-        scores[t] = sum * scale;
+    for (int64_t first = 0; first < count; first += 16) {
+        f32x16 dots[16];
+        int64_t left = count - first < 16 ? count - first : 16;
+        for (int64_t j = 0; j < 16; j++) {
+            f32x16 dot = lane_set(0);
+            if (j < left)
+                for (int64_t i = 0; i + 16 <= size; i += 16) dot = lane_fma(lane_load(query + i), cache_load(keys, f32, (first + j) * stride + i), dot);
+            dots[j] = dot;
+        }
+        lane_store(scores + first, lane_sums(dots));
+        for (int64_t j = 0; j < left; j++) {
+            float sum = scores[first + j];
+            for (int64_t i = size / 16 * 16; i < size; i++) sum = __builtin_fmaf(query[i], cache_value(keys, f32, (first + j) * stride + i), sum);
+            scores[first + j] = sum * scale;
+        }
     }
     for (int64_t t = count; t < count + 16; t++) scores[t] = -3.4e38f;
     for (int64_t t = 0; t < count; t += 16) most = lane_max(lane_load(scores + t), most);
@@ -153,4 +165,20 @@ static void CK(log_sum_exp)(const float *x, int64_t count, float *largest, doubl
     }
     *largest = most;
     *log_sum = __builtin_log(sum);
+}
+
+static double CK(kl_divergence)(const float *p_logits, float p_log_sum, const float *q_logits, float q_log_sum, int64_t count) {
+    double sum = 0;
+    for (int64_t k = 0; k < count; k += 16) {
+        float p[16], q[16];
+        int64_t n = count - k < 16 ? count - k : 16;
+        for (int i = 0; i < 16; i++) {
+            p[i] = i < n ? p_logits[k + i] : -3.4e38f;
+            q[i] = i < n ? q_logits[k + i] : 0;
+        }
+        f32x16 lp = lane_load(p) - lane_set(p_log_sum), lq = lane_load(q) - lane_set(q_log_sum), e = lane_exp(lp);
+        // a probability of 0 counts as 0, however large the difference
+        sum += lane_sum(lane_select(e > lane_set(0), e * (lp - lq), lane_set(0)));
+    }
+    return sum;
 }

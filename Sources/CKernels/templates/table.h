@@ -23,4 +23,5 @@ const ck_kernels CK(kernels) = {
     .narrow_f16 = CK(narrow_f16),
     .attend = CK(attend),
     .log_sum_exp = CK(log_sum_exp),
+    .kl_divergence = CK(kl_divergence),
 };

@@ -64,16 +64,14 @@ CK_INLINE int64_t widen_typed(const uint8_t *source, const int type, int64_t row
                 memcpy(tail, p, (size_t)(left * size));
                 v[r] = widen16(tail, type);
             }
-            // Compared as integers, where NaN is above infinity. The portable path widens infinite halves to finite values
-            // above 65504, so the limit is the type's largest value.
+            // Compared as integers, where NaN is above infinity.
             i32x16 bits = (i32x16)lane_abs(v[r]);
             largest = lane_selecti(bits > largest, bits, largest);
         }
         transpose16(v);
         for (int64_t i = 0; i < 16 && k + i < padded; i++) lane_store(xt + 16 * (k + i), v[i]);
     }
-    const int32_t limit = type == CK_SOURCE_F16 ? 0x477fe000 : 0x7f7fffff;  // 65504; the largest float
-    for (int i = 0; i < 16; i++) bad |= largest[i] > limit;
+    for (int i = 0; i < 16; i++) bad |= largest[i] > 0x7f7fffff;  // the largest float
     return bad ? first_not_finite(source, type, row_bytes, rows, columns) : -1;
 }
 
@@ -84,7 +82,24 @@ static int64_t CK(widen)(const void *source, int type, int64_t row_bytes, int64_
     return widen_typed(p, CK_SOURCE_F32, row_bytes, rows, columns, padded, xt);
 }
 
+// One row of a window in double precision, where squares of f32 values neither overflow nor vanish.
+static void measure_exactly(const float *xt, const float *vt, int64_t columns, double *signal, double *noise, double *stored, double *product) {
+    double s = 0, n = 0, t = 0, p = 0;
+    for (int64_t i = 0; i < columns; i++) {
+        double x = xt[16 * i], v = vt[16 * i], d = x - v;
+        s += x * x;
+        n += d * d;
+        t += v * v;
+        p += x * v;
+    }
+    *signal += s;
+    *noise += n;
+    *stored += t;
+    *product += p;
+}
+
 // Float sums over 256 columns, then double: a relative error below 2^-15 would show only in the seventh digit of an SQNR.
+// Windows whose squares leave the range of f32 are summed again in double precision.
 static void CK(measure)(const float *xt, const float *vt, int64_t columns, ck_panel_errors *errors) {
     double signal[16] = {0}, noise[16] = {0}, stored[16] = {0}, product[16] = {0};
     f32x16 largest = lane_set(0);
@@ -100,6 +115,10 @@ static void CK(measure)(const float *xt, const float *vt, int64_t columns, ck_pa
             largest = lane_max(lane_abs(d), largest);
         }
         for (int r = 0; r < 16; r++) {
+            if (!(s[r] > 1e-24f && s[r] + n[r] + t[r] < 1e37f)) {
+                measure_exactly(xt + 16 * k + r, vt + 16 * k + r, end - k, &signal[r], &noise[r], &stored[r], &product[r]);
+                continue;
+            }
             signal[r] += s[r];
             noise[r] += n[r];
             stored[r] += t[r];

@@ -1,0 +1,586 @@
+#!/usr/bin/env python3
+"""Independent reader of .quern files, written from Formats/QuernFile.md ("File") and Formats/StorageTypes.md ("Types")
+alone. It shares no code with the program, so that agreement of the two means something.
+
+    reference_reader.py list FILE [--json]
+    reference_reader.py verify FILE
+    reference_reader.py decode FILE TENSOR [-o OUT]
+    reference_reader.py decode FILE --all --digest
+    reference_reader.py decode-raw --type T --rows R --columns C [--grids HEX] [-o OUT] FILE
+
+OUT ending in .npy is a NumPy array, any other name gets plain little-endian float32, both [rows][columns].
+Needs Python 3, numpy and, for whole files, zstandard.
+"""
+import argparse
+import hashlib
+import json
+import math
+import mmap
+import os
+import struct
+import sys
+
+import numpy as np
+
+
+class Refusal(Exception):
+    """The file breaks the format: what, where, expected, found."""
+
+
+def require(condition, what, where, expected, found):
+    if not condition:
+        raise Refusal(f"{what} at {where}: expected {expected}, found {found}")
+
+
+def align(number, to):  # File 1
+    return (number + to - 1) // to * to
+
+
+# ------------------------------------------------------------------------------------------------ Storage types
+
+class StorageType:
+    """One row of the tables Types 1 and 2.2."""
+
+    def __init__(self, number, name, block, header_bytes, code_bytes, grids):
+        self.number, self.name, self.block, self.grids = number, name, block, grids
+        self.header_bytes, self.code_bytes = header_bytes, code_bytes
+        self.superblock_bytes = header_bytes + code_bytes
+        self.quantized = block is not None
+
+    def padded_columns(self, columns):  # Types 2
+        return align(columns, 128) if self.quantized else columns
+
+    def window_bytes(self, columns):  # Types 2.2: padded to a multiple of 64
+        return align(-(-self.padded_columns(columns) // 256) * 16, 64)
+
+    def panel_bytes(self, columns):
+        padded = self.padded_columns(columns)
+        if self.name == "f32":  # Types 2.1
+            return 64 * padded
+        if self.name == "f16":
+            return 32 * padded
+        return 16 * 4 + self.window_bytes(columns) + padded // 128 * self.superblock_bytes  # Types 2.2
+
+    def tensor_bytes(self, rows, columns):  # Types 2
+        return -(-rows // 16) * self.panel_bytes(columns)
+
+
+TYPES = {t.number: t for t in [
+    StorageType(1, "f32", None, 0, 0, False),
+    StorageType(2, "f16", None, 0, 0, False),
+    StorageType(3, "q8", 32, 64, 2048, False),
+    StorageType(4, "q4", 16, 128, 1024, True),
+    StorageType(5, "q4s", 32, 64, 1024, True),
+]}
+TYPES_BY_NAME = {t.name: t for t in TYPES.values()}
+
+
+def row_scales(kind, panels):
+    """The f32 row scales [panels, 16] of quantized panels (Types 2.2)."""
+    return np.ascontiguousarray(panels[:, :64]).view("<f4")
+
+
+def decode_panels(kind, panels, columns, grids):
+    """panels: u8 [count, panel bytes] -> float32 [count * 16, columns]; the columns' padding is cut, the rows' is not."""
+    count = panels.shape[0]
+    if not kind.quantized:  # Types 2.1: for each column 16 values, one per row
+        element = "<f4" if kind.name == "f32" else "<f2"
+        values = np.ascontiguousarray(panels).view(element).reshape(count, columns, 16)
+        return values.transpose(0, 2, 1).astype(np.float32).reshape(count * 16, columns)
+
+    # Types 2.2: row_scale | window_factor | superblocks
+    padded = kind.padded_columns(columns)
+    windows, superblocks = -(-padded // 256), padded // 128
+    scales = row_scales(kind, panels)
+    start = 64
+    window_bytes = panels[:, start:start + windows * 16].reshape(count, windows, 16)
+    start += kind.window_bytes(columns)
+    body = panels[:, start:].reshape(count, superblocks, kind.superblock_bytes)
+    blocks = 128 // kind.block
+    headers = body[:, :, :kind.header_bytes].reshape(count, superblocks, blocks, 16)
+    codes = body[:, :, kind.header_bytes:]
+
+    # to [panel, row, column]
+    headers = headers.transpose(0, 3, 1, 2).reshape(count, 16, padded // kind.block).repeat(kind.block, axis=2)
+    if kind.name == "q8":
+        # 32 lines of 64 bytes; line j, byte 4r + i: column 4j + i, plus 128
+        lines = codes.reshape(count, superblocks, 32, 16, 4)
+        codes = lines.transpose(0, 3, 1, 2, 4).reshape(count, 16, padded)
+        integers = headers.astype(np.int32) * (codes.astype(np.int32) - 128)
+    else:
+        # 16 lines of 64 bytes; line j, byte 4r + i: low nibble column 8j + i, high nibble column 8j + 4 + i
+        lines = codes.reshape(count, superblocks, 16, 16, 4)
+        nibbles = np.stack([lines & 15, lines >> 4], axis=4)  # [panel, superblock, line, row, low / high, i]
+        codes = nibbles.transpose(0, 3, 1, 2, 4, 5).reshape(count, 16, padded)
+        signed = (headers & 63).astype(np.int32) - 32
+        integers = signed * (grids[headers >> 6, codes].astype(np.int32) - 64)
+
+    factors = ((window_bytes.astype(np.uint32) << 20) + np.uint32(0x2F800000)).view(np.float32)
+    factors = factors.transpose(0, 2, 1).repeat(256, axis=2)[:, :, :padded]
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = scales.astype(np.float32)[:, :, None] * factors  # rounded to f32
+        values = scale * integers.astype(np.float32)  # rounded to f32
+    return values.reshape(count * 16, padded)[:, :columns]
+
+
+def decode_rows(kind, data, rows, columns, grids):
+    """Yields float32 [some rows, columns], in row order, a few panels at a time so that memory stays small."""
+    size = kind.panel_bytes(columns)
+    panels = np.frombuffer(data, np.uint8).reshape(-1, size)
+    step = max(1, (4 << 20) // (16 * kind.padded_columns(columns)))
+    for first in range(0, panels.shape[0], step):
+        part = decode_panels(kind, panels[first:first + step], columns, grids)
+        yield part[:max(0, rows - first * 16)]  # Types 2: padding rows are ignored
+
+
+def nonfinite(kind, data, columns):
+    """Types 3: a line on the first row scale or value that is not finite, or None."""
+    panels = np.frombuffer(data, np.uint8).reshape(-1, kind.panel_bytes(columns))
+    for index, panel in enumerate(panels):
+        if kind.quantized:
+            values, what = panel[:64].view("<f4"), "row scale"
+        else:
+            values, what = panel.view("<f4" if kind.name == "f32" else "<f2"), "value"
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            place = f"row {index * 16 + bad[0] % 16}"
+            if not kind.quantized:
+                place += f", column {bad[0] // 16}"
+            return f"{what} of {place} is {values[bad[0]]}"
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------- Container
+
+SECTIONS = ["data", "directory", "metadata", "tokenizer"]  # File 2
+MIB = 1 << 20
+LIMITS = {"directory": 64 * MIB, "metadata": 64 * MIB, "tokenizer": 256 * MIB}  # File 3
+TOKENIZER_FILES = {  # File 7
+    "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
+    "chat_template.jinja", "vocab.json", "merges.txt",
+}
+SOURCE_TYPES = {1: "F32", 2: "F16", 3: "BF16"}  # File 5
+
+
+class Tensor:
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+    def sqnr(self):  # File 5, after the table
+        if self.signal == 0:
+            return None
+        return math.inf if self.noise == 0 else 10 * math.log10(self.signal / self.noise)
+
+
+class QuernFile:
+    """Opening checks what File 8 lists for opening."""
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        self.size = os.fstat(self.file.fileno()).st_size
+        self.check_header()
+        self.check_gaps()
+        self.read_directory()
+        self.metadata = self.read_metadata(self.content("metadata"))
+        self.tokenizer = self.read_tokenizer(self.content("tokenizer"))
+        self.map = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def read(self, offset, count):
+        self.file.seek(offset)
+        data = self.file.read(count)
+        if len(data) != count:
+            raise Refusal(f"file ends at {offset + len(data)}, {count} bytes wanted at {offset}")
+        return data
+
+    # File 3
+    def check_header(self):
+        magic = b"\x89QUERN\r\n"
+        start = self.read(0, min(self.size, 4096))
+        require(start[:8] == magic, "magic", "offset 0", magic.hex(" "), start[:8].hex(" "))
+        if len(start) < 4096:
+            raise Refusal(f"file has {self.size} bytes, the header alone has 4096: truncated")
+        header = start
+        version, header_bytes, features, file_bytes, section_count = struct.unpack_from("<IIQQI", header, 8)
+        require(version == 1, "version", "offset 8", 1, version)
+        require(file_bytes == self.size, "file_bytes", "offset 24", f"the real size, {self.size}",
+                f"{file_bytes} ({'truncated' if file_bytes > self.size else 'extended'})")
+        digest = hashlib.sha256(header[:4064]).digest()
+        require(header[4064:] == digest, "header_sha256", "offset 4064", digest.hex(), header[4064:].hex())
+        require(header_bytes == 4096, "header_bytes", "offset 12", 4096, header_bytes)
+        if features:
+            bits = [bit for bit in range(64) if features >> bit & 1]
+            raise Refusal(f"required_features at offset 16: version 1 defines none, found bits {bits}")
+        require(section_count == 4, "section_count", "offset 32", 4, section_count)
+        require(not any(header[36:64]), "reserved", "offset 36", "28 zero bytes", header[36:64].hex())
+        require(not any(header[320:4064]), "reserved", "offset 320", "3744 zero bytes", "others")
+
+        self.sections = {}
+        end = 4096
+        for index, name in enumerate(SECTIONS):
+            at = 64 + 64 * index
+            kind, encoding, offset, stored, content = struct.unpack_from("<IIQQQ", header, at)
+            where = f"offset {at} (section {name})"
+            require(kind == index + 1, "kind", where, index + 1, kind)
+            wanted = 0 if index < 2 else 1
+            require(encoding == wanted, "encoding", where, wanted, encoding)
+            place = 4096 if index == 0 else align(end, 64)  # File 2
+            require(offset == place, "offset", where, place, offset)
+            require(stored >= 1, "stored_bytes", where, "at least 1", stored)
+            require(offset + stored <= self.size, "end of section", where, f"at most {self.size}", offset + stored)
+            if encoding == 0:
+                require(content == stored, "content_bytes", where, f"stored_bytes, {stored}", content)
+            if name in LIMITS:
+                require(content <= LIMITS[name], "content_bytes", where, f"at most {LIMITS[name]}", content)
+            end = offset + stored
+            self.sections[name] = dict(offset=offset, stored=stored, content=content, sha256=header[at + 32:at + 64])
+        require(end == self.size, "end of the last section", "section table", f"end of file, {self.size}", end)
+
+    # File 2: the bytes between sections are zero
+    def check_gaps(self):
+        for before, after in zip(SECTIONS, SECTIONS[1:]):
+            start = self.sections[before]["offset"] + self.sections[before]["stored"]
+            gap = self.read(start, self.sections[after]["offset"] - start)
+            require(not any(gap), f"bytes between {before} and {after}", f"offset {start}", "zeros", gap.hex())
+
+    def stored(self, name):
+        section = self.sections[name]
+        data = self.read(section["offset"], section["stored"])
+        digest = hashlib.sha256(data).digest()
+        require(digest == section["sha256"], "sha256", f"section {name}", section["sha256"].hex(), digest.hex())
+        return data
+
+    # File 4
+    def content(self, name):
+        import zstandard  # only whole files need it
+        data, wanted = self.stored(name), self.sections[name]["content"]
+        where = f"section {name}"
+        try:
+            require(data[:4] == b"\x28\xb5\x2f\xfd", "zstd magic", where, "28 b5 2f fd", data[:4].hex(" "))
+            frame = zstandard.get_frame_parameters(data)
+            require(frame.has_checksum, "zstd content checksum flag", where, "set", "not set")
+            require(frame.dict_id == 0, "zstd dictionary", where, "none", frame.dict_id)
+            require(frame.content_size == wanted, "zstd content size", where, wanted,
+                    "none" if frame.content_size == zstandard.CONTENTSIZE_UNKNOWN else frame.content_size)
+            content = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        except zstandard.ZstdError as error:
+            raise Refusal(f"section {name}: {error}")
+        require(len(content) == wanted, "decoded size", where, wanted, len(content))
+        return content
+
+    # File 5
+    def read_directory(self):
+        data = self.stored("directory")
+        require(len(data) >= 16, "directory", "its start", "at least 16 bytes", len(data))
+        count, record_bytes, name_bytes, reserved = struct.unpack_from("<IIII", data)
+        require(1 <= count <= 65536, "tensor_count", "directory offset 0", "1 ... 65536", count)
+        require(record_bytes == 256, "record_bytes", "directory offset 4", 256, record_bytes)
+        require(reserved == 0, "reserved", "directory offset 12", 0, reserved)
+        size = 16 + 256 * count + name_bytes
+        require(len(data) == size, "stored_bytes", "section directory", size, len(data))
+        names = data[16 + 256 * count:]
+        self.tensors, self.by_name = [], {}
+        name_end, data_end = 0, 4096
+        for index in range(count):
+            record = data[16 + 256 * index:272 + 256 * index]
+            tensor = self.read_record(record, index, names, name_end, data_end)
+            require(tensor.name not in self.by_name, "name", f"record {index}", "a unique one", repr(tensor.name))
+            self.by_name[tensor.name] = tensor
+            self.tensors.append(tensor)
+            name_end += len(tensor.name.encode())
+            data_end = tensor.offset + tensor.bytes
+        require(name_end == name_bytes, "name_bytes", "directory offset 8", f"the names' sum, {name_end}", name_bytes)
+        section = self.sections["data"]
+        require(section["offset"] + section["stored"] == data_end, "end of section data", "section table",
+                f"end of the last tensor, {data_end}", section["offset"] + section["stored"])
+
+    def read_record(self, record, index, names, name_end, data_end):
+        where = f"record {index}"
+        name_offset, name_length, type_id, rank, source, reserved = struct.unpack_from("<IHHHHI", record)
+        require(name_offset == name_end, "name_offset", where, name_end, name_offset)
+        require(1 <= name_length <= 256, "name_length", where, "1 ... 256", name_length)
+        require(name_offset + name_length <= len(names), "end of name", where, f"at most {len(names)}",
+                name_offset + name_length)
+        raw = names[name_offset:name_offset + name_length]
+        try:
+            name = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refusal(f"name at {where}: expected UTF-8, found {raw.hex()}")
+        require(all(byte >= 0x20 and byte != 0x7F for byte in raw), "name", where, "no control bytes", repr(name))
+        where = f"record {index} ({name})"
+        require(type_id in TYPES, "storage_type", where, f"one of {sorted(TYPES)}", type_id)
+        kind = TYPES[type_id]
+        require(rank in (1, 2), "rank", where, "1 or 2", rank)
+        require(source in SOURCE_TYPES, "source_type", where, "1, 2 or 3", source)
+        require(reserved == 0, "reserved", f"{where} offset 12", 0, reserved)
+        rows, columns, offset, count = struct.unpack_from("<QQQQ", record, 16)
+        require(1 <= rows <= 1 << 31, "rows", where, "1 ... 2^31", rows)
+        require(1 <= columns <= 1 << 31, "columns", where, "1 ... 2^31", columns)
+        require(rank == 2 or columns == 1, "columns", where, "1 for rank 1", columns)
+        require(rows * columns <= 1 << 40, "rows x columns", where, "at most 2^40", rows * columns)
+        place = align(data_end, 4096)
+        require(offset == place, "offset", where, place, offset)
+        size = kind.tensor_bytes(rows, columns)
+        require(count == size, "bytes", where, size, count)
+        signal, noise, stored, product, largest, worst = struct.unpack_from("<6d", record, 80)
+        for field, value in [("signal", signal), ("noise", noise), ("stored", stored), ("product", product),
+                             ("largest_error", largest), ("worst_row_ratio", worst)]:
+            require(math.isfinite(value), field, where, "finite", value)
+            require(field == "product" or value >= 0, field, where, "at least 0", value)
+        worst_row, = struct.unpack_from("<Q", record, 128)
+        require(worst_row < rows, "worst_row", where, f"below {rows}", worst_row)
+        require(not any(record[136:144]), "reserved", f"{where} offset 136", "zero", record[136:144].hex())
+        require(not any(record[208:256]), "reserved", f"{where} offset 208", "zero", record[208:256].hex())
+        grids = np.frombuffer(record[144:208], np.uint8).reshape(4, 16)
+        if kind.grids:
+            require(grids.min() >= 1 and grids.max() <= 127, "grids", where, "values 1 ... 127", record[144:208].hex())
+        else:
+            require(not grids.any(), "grids", where, "zero for this type", record[144:208].hex())
+        return Tensor(name=name, kind=kind, rank=rank, source=SOURCE_TYPES[source], rows=rows, columns=columns,
+                      offset=offset, bytes=count, sha256=record[48:80], signal=signal, noise=noise, stored=stored,
+                      product=product, largest_error=largest, worst_row_ratio=worst, worst_row=worst_row, grids=grids)
+
+    # File 6
+    @staticmethod
+    def read_metadata(content):
+        def unique(pairs):
+            found = {}
+            for key, value in pairs:
+                require(key not in found, "key", "metadata", "no duplicates", repr(key))
+                found[key] = value
+            return found
+
+        def constant(text):
+            raise Refusal(f"metadata: {text} is not JSON")
+
+        try:
+            document = json.loads(content.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(f"metadata: not a JSON document in UTF-8: {error}")
+
+        def check(condition, key, expected, value):
+            require(condition, key, "metadata", expected, json.dumps(value)[:200])
+
+        check(isinstance(document, dict), "document", "an object", document)
+        get = document.get
+        check(get("format") == "quern", "format", '"quern"', get("format"))
+        generator = get("generator")
+        check(isinstance(generator, dict) and all(isinstance(generator.get(k), str) for k in ("name", "version")),
+              "generator", "name and version", generator)
+        options = get("options")
+        check(isinstance(options, dict) and all(
+            isinstance(v, (str, int, float)) and not isinstance(v, bool) for v in options.values()),
+            "options", "an object of strings and numbers", options)
+        sources = get("sources")
+        check(isinstance(sources, list), "sources", "an array", sources)
+        for source in sources:
+            check(isinstance(source, dict) and isinstance(source.get("name"), str)
+                  and isinstance(source.get("bytes"), int) and not isinstance(source.get("bytes"), bool)
+                  and source["bytes"] >= 0 and isinstance(source.get("sha256"), str) and len(source["sha256"]) == 64
+                  and all(c in "0123456789abcdef" for c in source["sha256"]),
+                  "sources", "name, bytes and a SHA-256 in hexadecimal", source)
+        files = get("files")
+        check(isinstance(files, dict) and isinstance(files.get("config.json"), str), "files", "config.json", files)
+        check(isinstance(files.get("generation_config.json", ""), str), "files", "texts", files)
+        if "calibration" in document:
+            check(isinstance(document["calibration"], str), "calibration", "an id", document["calibration"])
+        return document
+
+    # File 7
+    @staticmethod
+    def read_tokenizer(content):
+        where = "section tokenizer"
+        require(len(content) >= 4, "content", where, "at least 4 bytes", len(content))
+        count, = struct.unpack_from("<I", content)
+        require(1 <= count <= 16, "file_count", where, "1 ... 16", count)
+        at, files = 4, {}
+        for _ in range(count):
+            require(at + 16 <= len(content), "file header", f"{where} offset {at}", "16 bytes", len(content) - at)
+            name_length, reserved, reserved_2, size = struct.unpack_from("<HHIQ", content, at)
+            require(reserved == 0 and reserved_2 == 0, "reserved", f"{where} offset {at + 2}", 0, (reserved, reserved_2))
+            at += 16
+            require(at + name_length + size <= len(content), "file", f"{where} offset {at}",
+                    f"{name_length + size} bytes", len(content) - at)
+            raw = content[at:at + name_length]
+            at += name_length
+            name = raw.decode("utf-8", "backslashreplace")
+            require(name in TOKENIZER_FILES, "file name", where, sorted(TOKENIZER_FILES), repr(name))
+            require(name not in files, "file name", where, "a unique one", repr(name))
+            files[name] = content[at:at + size]
+            at += size
+        require(at == len(content), "end", where, f"nothing after offset {at}", f"{len(content) - at} bytes")
+        return files
+
+    def data(self, tensor):
+        return memoryview(self.map)[tensor.offset:tensor.offset + tensor.bytes]
+
+    # File 8: what opening leaves out; Types 3: finite scales and values
+    def verify(self):
+        problems = []
+        end = 4096
+        for tensor in self.tensors:
+            if any(self.map[end:tensor.offset]):
+                problems.append(f"{tensor.name}: bytes {end} ..< {tensor.offset} before it are not zero")
+            end = tensor.offset + tensor.bytes
+            data = self.data(tensor)
+            digest = hashlib.sha256(data).digest()
+            if digest != tensor.sha256:
+                problems.append(f"{tensor.name}: bytes {tensor.offset} ..< {end} have SHA-256 {digest.hex()}, "
+                                f"the directory says {tensor.sha256.hex()}")
+            bad = nonfinite(tensor.kind, data, tensor.columns)
+            if bad:
+                problems.append(f"{tensor.name}: {bad}")
+        digest = hashlib.sha256(b"".join(t.sha256 for t in self.tensors)).digest()
+        if digest != self.sections["data"]["sha256"]:
+            problems.append(f"section data: the tensors' digests have SHA-256 {digest.hex()}, "
+                            f"the header says {self.sections['data']['sha256'].hex()}")
+        return problems
+
+
+# ----------------------------------------------------------------------------------------------------- Commands
+
+def summary(file):
+    def number(value):
+        return value if value is not None and math.isfinite(value) else None
+
+    meta = file.metadata
+    return {
+        "version": 1,
+        "file_bytes": file.size,
+        "sections": [{"name": name, "offset": s["offset"], "stored_bytes": s["stored"], "content_bytes": s["content"],
+                      "sha256": s["sha256"].hex()} for name, s in file.sections.items()],
+        "metadata": {**{k: meta[k] for k in ("generator", "options", "sources", "calibration") if k in meta},
+                     "files": {name: len(text.encode()) for name, text in meta["files"].items()
+                               if isinstance(text, str)}},
+        "tokenizer": {name: len(data) for name, data in file.tokenizer.items()},
+        "tensors": [{
+            "name": t.name, "type": t.kind.name, "source_type": t.source,
+            "shape": [t.rows] if t.rank == 1 else [t.rows, t.columns], "offset": t.offset, "bytes": t.bytes,
+            "sha256": t.sha256.hex(), "signal": t.signal, "noise": t.noise, "stored": t.stored, "product": t.product,
+            "largest_error": t.largest_error, "worst_row_ratio": t.worst_row_ratio, "worst_row": t.worst_row,
+            "sqnr_db": number(t.sqnr()), "grids": t.grids.tobytes().hex() if t.kind.grids else None,
+        } for t in file.tensors],
+    }
+
+
+def run_list(options):
+    file = QuernFile(options.file)
+    document = summary(file)
+    if options.json:
+        print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    width = max(len(t["name"]) for t in document["tensors"])
+    for t, tensor in zip(document["tensors"], file.tensors):
+        sqnr = tensor.sqnr()
+        loss = "-" if sqnr is None else "exact" if math.isinf(sqnr) else f"{sqnr:.2f} dB"
+        shape = " x ".join(map(str, t["shape"]))
+        print(f"{t['name']:<{width}}  {t['type']:<4} {shape:>16}  {t['bytes']:>14}  {loss:>10}")
+    print()
+    for s in document["sections"]:
+        print(f"section {s['name']:<10} at {s['offset']}, {s['stored_bytes']} bytes stored, {s['content_bytes']} decoded")
+    for key, value in {**document["metadata"], "tokenizer": document["tokenizer"]}.items():
+        print(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+    print(f"{len(document['tensors'])} tensors, {document['file_bytes']} bytes")
+
+
+def run_verify(options):
+    file = QuernFile(options.file)
+    problems = file.verify()
+    if problems:
+        raise Refusal("\n".join(problems))
+    print(f"{len(file.tensors)} tensors, {file.size} bytes: all as written")
+
+
+def put_out(parts, rows, columns, out):
+    """Writes or shows the rows; returns their SHA-256."""
+    digest = hashlib.sha256()
+    kept = np.empty((rows, columns), "<f4") if out and out.endswith(".npy") else None
+    raw = open(out, "wb") if out and kept is None else None
+    at = 0
+    for part in parts:
+        plain = np.ascontiguousarray(part, "<f4")
+        digest.update(plain)
+        if raw:
+            raw.write(plain)
+        if kept is not None:
+            kept[at:at + len(plain)] = plain
+        at += len(plain)
+    if kept is not None:
+        np.save(out, kept)
+    if raw:
+        raw.close()
+    return digest.hexdigest()
+
+
+def run_decode(options):
+    if bool(options.tensor) == options.all:
+        raise Refusal("decode wants either a tensor's name or --all")
+    if options.all and options.out:
+        raise Refusal("-o takes one tensor, not --all")
+    file = QuernFile(options.file)
+    if options.tensor and options.tensor not in file.by_name:
+        raise Refusal(f"no tensor named {options.tensor}; list shows the names")
+    for tensor in file.tensors if options.all else [file.by_name[options.tensor]]:
+        parts = decode_rows(tensor.kind, file.data(tensor), tensor.rows, tensor.columns, tensor.grids)
+        if options.all or options.digest or options.out:
+            print(put_out(parts, tensor.rows, tensor.columns, options.out), tensor.name)
+        else:
+            for part in parts:
+                print(part)
+
+
+def run_decode_raw(options):
+    kind = TYPES_BY_NAME[options.type]
+    if options.rows < 1 or options.columns < 1:
+        raise Refusal("rows and columns must be at least 1")
+    with open(options.file, "rb") as file:
+        data = file.read()
+    size = kind.tensor_bytes(options.rows, options.columns)
+    require(len(data) == size, "size", options.file, f"{size} for {options.rows} x {options.columns} {kind.name}", len(data))
+    grids = None
+    if kind.grids:
+        try:
+            raw = bytes.fromhex(options.grids or "")
+        except ValueError:
+            raw = b""
+        require(len(raw) == 64, "--grids", "the command line", "128 hexadecimal digits", options.grids)
+        grids = np.frombuffer(raw, np.uint8).reshape(4, 16)
+        require(grids.min() >= 1 and grids.max() <= 127, "grids", "the command line", "values 1 ... 127", options.grids)
+    parts = decode_rows(kind, data, options.rows, options.columns, grids)
+    print(put_out(parts, options.rows, options.columns, options.out))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Independent reader of .quern files.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("list", help="tensors, sections, metadata")
+    command.add_argument("file")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=run_list)
+    command = commands.add_parser("verify", help="check every byte")
+    command.add_argument("file")
+    command.set_defaults(run=run_verify)
+    command = commands.add_parser("decode", help="a tensor's values as float32")
+    command.add_argument("file")
+    command.add_argument("tensor", nargs="?")
+    command.add_argument("-o", "--out")
+    command.add_argument("--all", action="store_true")
+    command.add_argument("--digest", action="store_true", help="print the SHA-256 of the values only")
+    command.set_defaults(run=run_decode)
+    command = commands.add_parser("decode-raw", help="a tensor's bytes without a container")
+    command.add_argument("file")
+    command.add_argument("--type", required=True, choices=TYPES_BY_NAME)
+    command.add_argument("--rows", type=int, required=True)
+    command.add_argument("--columns", type=int, required=True)
+    command.add_argument("--grids", help="4 x 16 bytes in hexadecimal")
+    command.add_argument("-o", "--out")
+    command.set_defaults(run=run_decode_raw)
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except (Refusal, OSError, ImportError, MemoryError) as error:
+        print(f"{getattr(options, 'file', '')}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
