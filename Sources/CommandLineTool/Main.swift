@@ -1,6 +1,16 @@
 import ArgumentParser
+import Conversion
 
 @main
 struct Quern: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "quern", abstract: "Converts, verifies and runs quantized LLaMA checkpoints.")
+    static let configuration = CommandConfiguration(
+        commandName: ToolVersion.name, abstract: "Converts, verifies and runs quantized LLaMA checkpoints.", version: ToolVersion.text,
+        subcommands: [
+            ConvertCommand.self,
+            InspectCommand.self,
+            VerifyCommand.self,
+            RunCommand.self,
+            EvalCommand.self,
+            TokenizeCommand.self,
+        ])
 }

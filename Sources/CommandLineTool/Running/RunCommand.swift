@@ -1,0 +1,146 @@
+import Architectures
+import ArgumentParser
+import Conversion
+import Generation
+import Glibc
+import HostFacts
+import Inference
+import Kernels
+import Tokenization
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Continues a prompt with a .quern file's model.",
+        discussion: """
+            The text goes to standard output as it is produced, everything else to standard error. At temperature 0, the default, the \
+            likeliest token is taken each time: the same file and prompt give the same text for any number of threads. Above 0, --top-k, \
+            --top-p and --min-p look at the model's own probabilities, in this order, and the temperature is applied last.
+
+            \(ExitCodes.help)
+            """)
+
+    @Argument(help: "The .quern file.", completion: .file(extensions: ["quern"])) var file: String
+    @Option(name: [.short, .long], help: "The text to continue.") var prompt: String?
+    @Option(help: "A file with the text to continue; - is standard input, which is also read when no prompt is given and it is no terminal.")
+    var promptFile: String?
+    @Option(help: "0 takes the likeliest token; higher is more random.") var temperature: Float = 0
+    @Option(help: "Keep the K likeliest tokens; 0 keeps all.") var topK = 0
+    @Option(help: "Keep the likeliest tokens until their probabilities reach P; 1 keeps all.") var topP: Float = 1
+    @Option(help: "Keep tokens at least P times as likely as the likeliest; 0 keeps all.") var minP: Float = 0
+    @Option(help: "Seed of the random choice. Default: a new one each time, shown with -v.") var seed: UInt64?
+    @Option(name: [.customShort("n"), .long], help: "Stop after this many tokens.") var maxTokens = 256
+    @Option(help: "Stop before this text; may be given several times.") var stop: [String] = []
+    @Option(help: "Positions to make room for, prompt and answer together. Default: what the model was made for, at most 4096.")
+    var context: Int?
+    @Flag(help: "Do not stop at the end-of-text token.") var ignoreEnd = false
+    @Flag(help: "Do not put the begin token before the prompt.") var noBos = false
+    @Flag(help: "Read special tokens such as </s> in the prompt as tokens.") var special = false
+    @Flag(name: [.short, .long], help: "Say which instruction set, threads and seed are used.") var verbose = false
+    @OptionGroup var running: RunningOptions
+
+    func validate() throws {
+        if prompt != nil && promptFile != nil { throw ValidationError("Give --prompt or --prompt-file, not both.") }
+        if !(temperature >= 0 && temperature.isFinite) { throw ValidationError("--temperature must be 0 or more.") }
+        if topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
+        if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+        if !(minP >= 0 && minP <= 1) { throw ValidationError("--min-p must be within 0...1.") }
+        if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+        if let context, !(2...(1 << 20)).contains(context) { throw ValidationError("--context must be within 2...1048576.") }
+    }
+
+    func run() throws {
+        try ErrorPresentation.run {
+            let running = try RunningModel(path: file, options: self.running)
+            let text = try InputText.read(prompt: prompt, file: promptFile)
+            guard !text.isEmpty else {
+                throw ConversionError("prompt: empty, expected text to continue; give it with --prompt, --prompt-file or on standard input")
+            }
+            let tokenizer = running.tokenizer
+            let ids = tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
+            let context = self.context ?? min(max(running.model.configuration.contextLength, 2), 4096)
+            guard ids.count < context else {
+                throw ConversionError("prompt: \(ids.count) tokens, expected fewer than the context of \(context); shorten it or raise --context")
+            }
+            let seed = self.seed ?? UInt64.random(in: .min ... .max)
+            if verbose {
+                for note in tokenizer.notes { Terminal.note(note) }
+                Terminal.note(
+                    "kernels \(running.kernels.name), \(running.pool.threads) threads, context \(context), cache \(running.element), prompt \(ids.count) tokens"
+                        + (temperature > 0 ? ", seed \(seed)" : ""))
+            }
+            let session = try running.session(context: context)
+            let generator = TextGenerator(session: session, tokenizer: tokenizer)
+            var failure: (any Error)?
+            let summary = try generator.generate(
+                prompt: ids, maximum: maxTokens,
+                sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed), stop: stop,
+                ignoresEnd: ignoreEnd
+            ) { text in
+                do { return try OutputText.write(text) } catch {
+                    failure = error
+                    return false
+                }
+            }
+            if let failure { throw failure }
+            _ = try OutputText.write("\n")
+            Terminal.note(
+                "\(summary.promptTokens) prompt tokens at \(Quantities.fixed(summary.prefillSpeed, 1)) tok/s, \(summary.ids.count) generated at "
+                    + "\(Quantities.fixed(summary.decodeSpeed, 1)) tok/s (\(summary.reason.rawValue))")
+            if verbose && summary.decodedTokens > 0 { showBandwidth(running, summary) }
+        }
+    }
+}
+
+extension RunCommand {
+    /// Decoding reads every weight once per token, so the memory's speed bounds it.
+    private func showBandwidth(_ running: RunningModel, _ summary: TextGenerator.Summary) {
+        let bytes = Double(ReadBandwidth.bytesPerToken(running.model))
+        let limit = ReadBandwidth.measure(running.model, pool: running.pool)
+        let reached = summary.decodeSpeed * bytes
+        Terminal.note(
+            "decoding read \(Quantities.fixed(reached / 1e9, 1)) GB/s of weights, \(Quantities.fixed(reached / limit * 100, 0)) % of the "
+                + "\(Quantities.fixed(limit / 1e9, 1)) GB/s at which these threads read the same bytes and do nothing else")
+    }
+}
+
+/// Text that the user gives.
+enum InputText {
+    private static let largest = 64 << 20
+
+    /// The prompt's bytes: from the option, the file, or standard input.
+    static func read(prompt: String?, file: String?) throws -> [UInt8] {
+        if let prompt { return Array(prompt.utf8) }
+        if let file, file != "-" { return try readFile(file) }
+        if file == nil && isatty(STDIN_FILENO) == 1 { return [] }
+        return try readStandardInput()
+    }
+
+    static func readStandardInput() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw ConversionError("standard input: cannot be read: error \(errno)") }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= largest else { throw ConversionError("standard input: more than \(largest) bytes") }
+        }
+    }
+}
+
+/// Text for the user, on standard output at once.
+enum OutputText {
+    /// False when nobody reads any more; throws when the text cannot be kept, on a full disk for example.
+    static func write(_ text: String) throws -> Bool {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress!, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            if count < 0 && errno == EPIPE { return false }
+            guard count > 0 else { throw ConversionError("standard output: cannot write: \(String(cString: strerror(errno)))") }
+            bytes = bytes.dropFirst(count)
+        }
+        return true
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Generation
+import HostFacts
+import Inference
+import Kernels
+import ModelFiles
+import Tensors
+import Tokenization
+
+/// Options of every command that runs a model.
+struct RunningOptions: ParsableArguments {
+    @Option(help: "Compute threads. Default: the processors that this process may use.")
+    var threads: Int?
+    @Option(help: "Element type of the key-value cache: f16 or f32. Default: f32 for files with f16 weights, else f16.")
+    var kv: KeyValueCache.Element?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
+    }
+
+    var threadCount: Int { threads ?? CPUFacts().defaultThreads }
+}
+
+extension KeyValueCache.Element: ExpressibleByArgument {}
+
+/// A model file with its tokenizer, kernels and threads: everything but a session.
+struct RunningModel {
+    let model: LlamaModel
+    let tokenizer: Tokenizer
+    let kernels: KernelSet
+    let pool: WorkerPool
+    let element: KeyValueCache.Element
+
+    init(path: String, options: RunningOptions) throws {
+        kernels = try KernelSet.selected()
+        MappingFaults.install(path: path)
+        let reader = try ModelFileReader(path: path)
+        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
+        self.model = model
+        tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
+        pool = WorkerPool(threads: options.threadCount)
+        element = options.kv ?? Self.defaultElement(reader)
+    }
+
+    /// The same threads and kernels for a second model.
+    init(path: String, beside other: RunningModel) throws {
+        kernels = other.kernels
+        pool = other.pool
+        let reader = try ModelFileReader(path: path)
+        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
+        self.model = model
+        tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
+        element = Self.defaultElement(reader)
+    }
+
+    /// A file of unquantized weights is a reference: there the cache must not be what limits it.
+    private static func defaultElement(_ reader: ModelFileReader) -> KeyValueCache.Element {
+        reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
+    }
+
+    func session(context: Int, batch: Int = 64, allLogits: Bool = false) throws -> LlamaSession {
+        try LlamaSession(
+            model: model, context: context, batch: batch, allLogits: allLogits, element: element, kernels: kernels, pool: pool)
+    }
+}

@@ -1,0 +1,59 @@
+import Conversion
+// stdout is a variable to Swift; nothing ever assigns it.
+@preconcurrency import Glibc
+import StrictJSON
+
+/// The two output streams.
+enum Terminal {
+    static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+
+    /// A line for the user, on the standard error stream. Control characters other than line breaks are escaped: a path in
+    /// a message must not steer the terminal.
+    static func note(_ text: String) {
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar.properties.generalCategory == .control && scalar != "\n" {
+                shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+            } else {
+                shown.append(scalar)
+            }
+        }
+        write(String(shown) + "\n")
+    }
+
+    /// Text as it is, on the standard error stream.
+    static func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress!, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    /// One JSON object as a line on the standard output stream, at once.
+    static func line(_ object: JSONObject) {
+        print(JSONValue(object).text())
+        fflush(nil)
+    }
+
+    /// One indented JSON object on the standard output stream.
+    static func document(_ object: JSONObject) { print(JSONValue(object).text(pretty: true)) }
+
+    /// Writes out what `print` has buffered. Throws when any of it was lost, on a full disk for example; a reader that went
+    /// away is no fault.
+    static func finishOutput() throws {
+        errno = 0
+        // Safe: the C library's own stream, used as print uses it.
+        if fflush(stdout) != 0 || ferror(stdout) != 0, errno != EPIPE {
+            throw ConversionError("standard output: cannot write: \(errno == 0 ? "an earlier write failed" : String(cString: strerror(errno))); what was printed is incomplete")
+        }
+    }
+
+    static func seconds() -> Double {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+    }
+}

@@ -1,0 +1,122 @@
+import Architectures
+package import Tensors
+import ByteStorage
+import ModelFiles
+import Safetensors
+
+/// Everything that can be known to go wrong is looked for before any work, and reported at once.
+package struct Preflight {
+    package var folder: String
+    package var output: String
+    package var type: StorageType
+    package var embedding: StorageType?
+    package var outputHead: StorageType?
+    /// Nothing is written or removed, so the output may be in the way of nothing.
+    package var isDryRun: Bool
+
+    package init(folder: String, output: String, type: StorageType, embedding: StorageType?, outputHead: StorageType?, isDryRun: Bool) {
+        self.folder = folder
+        self.output = output
+        self.type = type
+        self.embedding = embedding
+        self.outputHead = outputHead
+        self.isDryRun = isDryRun
+    }
+
+    package func check() throws -> ConversionPlan {
+        var faults: [String] = []
+        let model = CheckpointModel.open(folder: folder, faults: &faults)
+        let nameIsUsable = checkOutputName(&faults)
+        let folderIsThere = nameIsUsable && checkOutputFolder(&faults)
+        if nameIsUsable { checkOutput(model, &faults) }
+        var plan: ConversionPlan?
+        if let model {
+            let types = TypeChoice(type, embedding: embedding, output: outputHead, tied: model.configuration.tiesEmbeddings)
+            do throws(ModelFileError) { plan = try ConversionPlan(model: model, types: types, output: output) } catch { faults.append("\(error)") }
+        }
+        if folderIsThere && !isDryRun {
+            do throws(FileError) { try AtomicFileWriter.removeLeftovers(of: output) } catch { faults.append("\(error)") }
+        }
+        if let plan, folderIsThere, !isDryRun { checkFreeDisk(plan, &faults) }
+        guard faults.isEmpty, let plan else { throw ConversionError(faults) }
+        return plan
+    }
+
+    /// The name when none was given: that of the checkpoint's folder and the type, in the current folder.
+    package static func defaultOutput(folder: String, type: StorageType) -> String {
+        let canonical = Folders.canonical(folder) ?? folder
+        let name = AtomicFileWriter.split(canonical).name
+        return "\(name.isEmpty || name == "." ? "model" : name)-\(type.name).quern"
+    }
+
+    private var outputFolder: String { AtomicFileWriter.split(output).folder }
+
+    /// Whether a file of this name can be written at all.
+    private func checkOutputName(_ faults: inout [String]) -> Bool {
+        let length = AtomicFileWriter.split(output).name.utf8.count
+        if output.isEmpty {
+            faults.append("the output's name is empty; give a file name with -o")
+        } else if output.unicodeScalars.contains("\u{FFFD}") {
+            // Other bytes in an argument have become U+FFFD before anybody could see them.
+            faults.append("\(output): the output's name is not valid UTF-8; choose another name with -o")
+        } else if length > AtomicFileWriter.longestName {
+            faults.append(
+                "\(output): the output's name has \(length) bytes, expected at most \(AtomicFileWriter.longestName), "
+                    + "so that a temporary file's name fits beside it; choose a shorter name with -o")
+        } else {
+            return true
+        }
+        return false
+    }
+
+    private func checkOutputFolder(_ faults: inout [String]) -> Bool {
+        switch Folders.kind(of: outputFolder) {
+        case .missing: faults.append("\(output): the output folder \(outputFolder) does not exist; create it or choose another with -o")
+        case .file, .other: faults.append("\(output): \(outputFolder) is no folder; choose another output with -o")
+        case .folder:
+            if Folders.isWritable(outputFolder) { return true }
+            faults.append("\(output): the output folder \(outputFolder) is not writable; choose another with -o")
+        }
+        return false
+    }
+
+    private func checkOutput(_ model: CheckpointModel?, _ faults: inout [String]) {
+        switch Folders.kind(of: output) {
+        case .missing:
+            if Folders.isLink(output) {
+                faults.append("\(output): the output is a symbolic link that leads nowhere; remove it or choose another name with -o")
+            }
+        case .folder: faults.append("\(output): the output is a folder; give a file name with -o")
+        case .other: faults.append("\(output): the output exists and is no regular file; choose another name with -o")
+        case .file:
+            if let input = sameFile(model) {
+                faults.append("\(output): the output is the input \(input); choose another name with -o")
+            } else if !ModelFileReader.looksLikeModelFile(output) {
+                faults.append("\(output): the output exists and is no quern model file; remove it or choose another name with -o")
+            }
+        }
+    }
+
+    /// The file of the checkpoint that the output is, whatever path leads there.
+    private func sameFile(_ model: CheckpointModel?) -> String? {
+        guard let existing = try? ReadableFile(path: output) else { return nil }
+        func isSame(_ file: ReadableFile) -> Bool { file.device == existing.device && file.inode == existing.inode }
+        if let shard = model?.checkpoint.shards.first(where: { isSame($0.file) }) { return shard.name }
+        let names = (try? Folders.names(in: folder)) ?? []
+        return names.first { name in
+            Folders.kind(of: "\(folder)/\(name)") == .file && !name.hasSuffix(".quern")
+                && ((try? ReadableFile(path: "\(folder)/\(name)")).map(isSame) ?? false)
+        }
+    }
+
+    private func checkFreeDisk(_ plan: ConversionPlan, _ faults: inout [String]) {
+        do throws(FileError) {
+            let free = try Folders.freeBytes(at: outputFolder)
+            if free < plan.largestFileBytes {
+                faults.append(
+                    "\(output): the file needs \(plan.largestFileBytes) bytes, but \(outputFolder) has only \(free) free; "
+                        + "free some space or choose another folder with -o")
+            }
+        } catch { faults.append("\(error)") }
+    }
+}

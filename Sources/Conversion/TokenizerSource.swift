@@ -1,0 +1,42 @@
+import ByteStorage
+import ModelFiles
+import Tokenization
+
+/// The tokenizer files of a checkpoint folder.
+struct TokenizerSource {
+    let folder: String
+    private(set) var faults: [String] = []
+    private(set) var notes: [String] = []
+
+    private static let largestFile: UInt64 = 64 << 20
+
+    init(folder: String) { self.folder = folder }
+
+    /// Reads the files that belong into a model file and builds the tokenizer once, to see that it works.
+    mutating func read(vocabulary: Int?, generationConfig: String?) -> TokenizerArchive? {
+        var files: [TokenizerArchive.File] = []
+        for name in TokenizerArchive.knownNames where Folders.kind(of: "\(folder)/\(name)") != .missing {
+            do throws(FileError) {
+                files.append(TokenizerArchive.File(name: name, bytes: try ReadableFile(path: "\(folder)/\(name)").readAll(limit: Self.largestFile)))
+            } catch { faults.append("\(error)") }
+        }
+        guard faults.isEmpty else { return nil }
+        guard files.contains(where: { $0.name == "tokenizer.model" || $0.name == "tokenizer.json" }) else {
+            faults.append("no tokenizer: neither tokenizer.model nor tokenizer.json is here; download it with the shards")
+            return nil
+        }
+        let archive = TokenizerArchive(files: files)
+        // Without a readable config there is a fault already.
+        guard let vocabulary else { return archive }
+        do throws(TokenizationError) {
+            let tokenizer = try Tokenizer(
+                files: TokenizerFiles(
+                    model: archive["tokenizer.model"], json: archive["tokenizer.json"],
+                    configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
+                    specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
+                    vocabularySize: vocabulary))
+            notes += tokenizer.notes
+        } catch { faults.append("\(error)") }
+        return archive
+    }
+}
