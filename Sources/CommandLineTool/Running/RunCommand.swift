@@ -84,18 +84,21 @@ struct RunCommand: ParsableCommand {
             if let failure { throw failure }
             _ = try OutputText.write("\n")
             Terminal.note(
-                "\(summary.promptTokens) prompt tokens at \(Quantities.fixed(summary.prefillSpeed, 1)) tok/s, \(summary.ids.count) generated at "
-                    + "\(Quantities.fixed(summary.decodeSpeed, 1)) tok/s (\(summary.reason.rawValue))")
+                "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
+                    + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))")
             if verbose && summary.decodedTokens > 0 { showBandwidth(running, summary) }
         }
     }
 }
 
 extension RunCommand {
+    /// A model that is read from disk for each token makes a few hundredths of a token per second.
+    private static func speed(_ value: Double) -> String { Quantities.fixed(value, value < 1 ? 3 : 1) }
+
     /// Decoding reads every weight once per token, so the memory's speed bounds it.
     private func showBandwidth(_ running: RunningModel, _ summary: TextGenerator.Summary) {
         let bytes = Double(ReadBandwidth.bytesPerToken(running.model))
-        let limit = ReadBandwidth.measure(running.model, pool: running.pool)
+        let limit = ReadBandwidth.measure(running.model, pool: running.pool, runs: bytes < 8e9 ? 3 : 1)
         let reached = summary.decodeSpeed * bytes
         Terminal.note(
             "decoding read \(Quantities.fixed(reached / 1e9, 1)) GB/s of weights, \(Quantities.fixed(reached / limit * 100, 0)) % of the "
