@@ -1,3 +1,5 @@
+import Glibc
+
 /// How the next token is chosen.
 package struct SamplingOptions: Sendable, Equatable {
     /// 0 takes the likeliest token; above, probabilities are raised to the power 1 / temperature.
@@ -76,7 +78,7 @@ package struct Sampler {
         probabilities.removeAll(keepingCapacity: true)
         var sum: Float = 0
         for candidate in candidates {
-            let weight = exponential((candidate.logit - candidates[0].logit) / temperature)
+            let weight = expf((candidate.logit - candidates[0].logit) / temperature)
             probabilities.append(weight)
             sum += weight
         }

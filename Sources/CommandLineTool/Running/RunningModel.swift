@@ -32,25 +32,24 @@ struct RunningModel {
     let element: KeyValueCache.Element
 
     init(path: String, options: RunningOptions) throws {
-        kernels = try KernelSet.selected()
+        let kernels = try KernelSet.selected()
         MappingFaults.install(path: path)
-        let reader = try ModelFileReader(path: path)
-        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
-        self.model = model
-        tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
-        pool = WorkerPool(threads: options.threadCount)
-        element = options.kv ?? Self.defaultElement(reader)
+        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv)
     }
 
     /// The same threads and kernels for a second model.
     init(path: String, beside other: RunningModel) throws {
-        kernels = other.kernels
-        pool = other.pool
+        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil)
+    }
+
+    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?) throws {
         let reader = try ModelFileReader(path: path)
         let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
         self.model = model
         tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
-        element = Self.defaultElement(reader)
+        self.kernels = kernels
+        self.pool = pool
+        self.element = element ?? Self.defaultElement(reader)
     }
 
     /// A file of unquantized weights is a reference: there the cache must not be what limits it.
