@@ -1,8 +1,11 @@
-// Stored panels times activations. Rows are in lanes, so nothing is summed across lanes, and the order of the float
-// operations per row is the same everywhere: per block  window += f32(s x integer sum) x activation scale  (fused), per 256 columns
-// total += window x factor (fused), at the end total x row scale. The integer sum and, for the 4-bit types, its product with s are exact.
+// Stored panels times activations, for few tokens: every weight is expanded once, in registers. Rows are in lanes, so nothing
+// is summed across lanes, and the order of the float operations per row is the same everywhere (tiles.h does the same for many tokens):
+//   per 32 columns   n = sum over their blocks of s x integer dot product, exact;   window += f32(n) x activation scale   (fused)
+//   per 256 columns  total += window x factor                                                                          (fused)
+//   at the end       total x row scale
+// For the 4-bit types |n| < 2^24, so f32(n) is exact; for q8 it is rounded once, which f32(s) x f32(dot product) does, too.
 
-// Integer sums of one block for `tokens` tokens. LINES lines of 4-bit codes from `codes`, activations from column `k`.
+// Integer dot products of one block for `tokens` tokens. LINES lines of 4-bit codes from `codes`, activations from column `k`.
 CK_INLINE void dot_block_q4(const uint8_t *codes, const int lines, i32x16 grid, grid_lookup table, const ck_activations *x, int64_t token,
                             const int tokens, int64_t k, i32x16 *sums) {
     for (int t = 0; t < tokens; t++) {
@@ -35,12 +38,36 @@ CK_INLINE void dot_block_q8(const uint8_t *codes, const ck_activations *x, int64
         }
     }
 }
+// Header bytes of the 4-bit types: the scale as float, and the grid's number times 16 in each of the lane's bytes.
+CK_INLINE f32x16 q4_scale(const uint8_t *header) { return lane_float((lane_from_u8(header) & 63) - 32); }
+CK_INLINE i32x16 q4_grid(const uint8_t *header) { return (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u); }
+CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
+    return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
+}
+
+// n of the 32 columns from k on, whose headers and codes are given.
+CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const int type, grid_lookup table, const ck_activations *x,
+                           int64_t token, const int tokens, int64_t k, f32x16 *n) {
+    i32x16 sums[8];
+    if (type == CK_Q8) {
+        dot_block_q8(codes, x, token, tokens, k, sums);
+        f32x16 s = lane_float(lane_from_u8(header));
+        for (int t = 0; t < tokens; t++) n[t] = s * lane_float(sums[t]);
+    } else {
+        const int blocks = type == CK_Q4 ? 2 : 1;
+        for (int b = 0; b < blocks; b++) {
+            dot_block_q4(codes + 128 * b, 4 / blocks, q4_grid(header + 16 * b), table, x, token, tokens, k + 16 * b, sums);
+            f32x16 s = q4_scale(header + 16 * b);
+            for (int t = 0; t < tokens; t++) n[t] = b ? lane_fma(s, lane_float(sums[t]), n[t]) : s * lane_float(sums[t]);
+        }
+    }
+}
 
 // One panel for `tokens` tokens (a constant after inlining).
 CK_INLINE void panel_product(const uint8_t *panel, const int type, grid_lookup table, const ck_activations *x, int64_t token, const int tokens,
                              float *out, int64_t token_stride) {
-    const int block = type == CK_Q4 ? 16 : 32;
-    const int64_t code_offset = 128 / block * 16, unit = code_offset + (type == CK_Q8 ? 2048 : 1024);
+    const int header_of_32 = type == CK_Q4 ? 32 : 16, codes_of_32 = type == CK_Q8 ? 512 : 256;
+    const int64_t unit = 4 * (header_of_32 + codes_of_32);
     const uint8_t *superblock = panel + header_bytes(x->padded);
     f32x16 total[8];
     for (int t = 0; t < tokens; t++) total[t] = lane_set(0);
@@ -49,26 +76,14 @@ CK_INLINE void panel_product(const uint8_t *panel, const int type, grid_lookup t
         for (int t = 0; t < tokens; t++) window[t] = lane_set(0);
         int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
         for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
-            for (int b = 0; b < 128 / block; b++) {
-                const int64_t k = k1 + b * block;
-                const uint8_t *header = superblock + 16 * b;
-                i32x16 sums[8];
-                f32x16 s;
-                if (type == CK_Q8) {
-                    s = lane_float(lane_from_u8(header));
-                    dot_block_q8(superblock + code_offset + 512 * b, x, token, tokens, k, sums);
-                } else {
-                    s = lane_float((lane_from_u8(header) & 63) - 32);
-                    i32x16 grid = (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u);
-                    dot_block_q4(superblock + code_offset + 64 * (b * block / 8), block / 8, grid, table, x, token, tokens, k, sums);
-                }
-                for (int t = 0; t < tokens; t++) {
-                    f32x16 scale = lane_set(x->scale[(token + t) * (x->padded / 32) + k / 32]);
-                    window[t] = lane_fma(s * lane_float(sums[t]), scale, window[t]);
-                }
+            for (int b = 0; b < 4; b++) {
+                f32x16 n[8];
+                dot_columns(superblock + header_of_32 * b, superblock + 4 * header_of_32 + codes_of_32 * b, type, table, x, token, tokens, k1 + 32 * b, n);
+                for (int t = 0; t < tokens; t++)
+                    window[t] = lane_fma(n[t], lane_set(x->scale[(token + t) * (x->padded / 32) + k1 / 32 + b]), window[t]);
             }
         }
-        f32x16 factor = (f32x16)((lane_from_u8(panel + 64 + k0 / 256 * 16) << 20) + 0x2F800000);
+        f32x16 factor = window_factor(panel, k0);
         for (int t = 0; t < tokens; t++) total[t] = lane_fma(window[t], factor, total[t]);
     }
     f32x16 rows = lane_load((const float *)panel);
