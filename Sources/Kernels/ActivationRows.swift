@@ -1,52 +1,81 @@
 import CKernels
 import Glibc
 
-/// Room for the activations of up to `tokens` tokens as the matrix products read them: floats, and int8 with one scale per 32.
+/// Room for the activations of up to `tokens` tokens as the matrix products read them: int8 with one scale per 32 columns, and floats for
+/// unquantized matrices.
 ///
-/// *Threads*: rows may be filled by different threads; a product reads all of them.
+/// *Threads*: rows, and parts of rows that are multiples of 32 columns, may be filled by different threads; a product reads all of them.
 package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory; callers keep writers and readers apart by barriers.
-    package let tokens: Int
-    package let columns: Int
-    package let padded: Int
-    package let values: UnsafeMutablePointer<Float>
-    let codes: UnsafeMutablePointer<Int8>
-    let scales: UnsafeMutablePointer<Float>
-    let sums: UnsafeMutablePointer<Int32>
+    package let view: ActivationView
+    package var tokens: Int { view.tokens }
+    package var columns: Int { view.columns }
+    package var padded: Int { view.padded }
 
-    package init(tokens: Int, columns: Int) {
+    package init(tokens: Int, columns: Int, floats: Bool = true) {
         precondition(tokens > 0 && columns > 0, "\(tokens) tokens of \(columns) columns")
-        self.tokens = tokens
-        self.columns = columns
-        padded = (columns + 127) / 128 * 128
-        values = Self.allocate(tokens * padded)
-        codes = Self.allocate(tokens * padded)
-        scales = Self.allocate(tokens * padded / 32)
-        sums = Self.allocate(tokens * padded / 16)
+        let padded = (columns + 127) / 128 * 128
+        func allocate<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
+            let bytes = (count * MemoryLayout<Element>.stride + 63) / 64 * 64
+            let memory = aligned_alloc(64, bytes)!
+            memset(memory, 0, bytes)
+            return memory.assumingMemoryBound(to: Element.self)
+        }
+        let raw = UnsafeMutablePointer<ck_activations>.allocate(capacity: 1)
+        let values: UnsafeMutablePointer<Float>? = floats ? allocate(tokens * padded) : nil
+        let codes: UnsafeMutablePointer<Int8> = allocate(tokens * padded)
+        let biased: UnsafeMutablePointer<UInt8> = allocate(tokens * padded)
+        // Padding columns are zeros, which is 128 in the biased form.
+        memset(biased, 128, tokens * padded)
+        let scales: UnsafeMutablePointer<Float> = allocate(tokens * padded / 32)
+        let sums: UnsafeMutablePointer<Int32> = allocate(tokens * padded / 16)
+        raw.initialize(to: ck_activations(x: values, q: codes, scale: scales, sum: sums, u: biased, padded: Int64(padded)))
+        view = ActivationView(
+            tokens: tokens, columns: columns, padded: padded, raw: raw, values: values, codes: codes, biased: biased, scales: scales, sums: sums)
     }
 
     deinit {
-        free(values)
-        free(codes)
-        free(scales)
-        free(sums)
-    }
-
-    private static func allocate<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
-        let bytes = (count * MemoryLayout<Element>.stride + 63) / 64 * 64
-        let memory = aligned_alloc(64, bytes)!
-        memset(memory, 0, bytes)
-        return memory.assumingMemoryBound(to: Element.self)
+        free(view.values)
+        free(view.codes)
+        free(view.biased)
+        free(view.scales)
+        free(view.sums)
+        view.raw.deallocate()
     }
 
     /// The float row of a token, `padded` long; values from `columns` on stay zero.
-    package func row(_ token: Int) -> UnsafeMutablePointer<Float> {
-        precondition(token >= 0 && token < tokens, "token \(token) of \(tokens)")
-        return values + token * padded
-    }
+    package func row(_ token: Int) -> UnsafeMutablePointer<Float> { view.row(token) }
 
     /// Makes the int8 form of a token's float row.
-    package func quantize(_ token: Int, with kernels: KernelSet) {
+    package func quantize(_ token: Int, with kernels: KernelSet) { view.quantize(token, columns: 0..<columns, from: row(token), with: kernels) }
+}
+
+/// The addresses inside an `ActivationRows`, which must outlive it: copied without counting references.
+package struct ActivationView: @unchecked Sendable {  // Safe: as `ActivationRows`.
+    package let tokens, columns, padded: Int
+    let raw: UnsafeMutablePointer<ck_activations>
+    /// Nil when only the int8 form is kept.
+    package let values: UnsafeMutablePointer<Float>?
+    let codes: UnsafeMutablePointer<Int8>
+    let biased: UnsafeMutablePointer<UInt8>
+    let scales: UnsafeMutablePointer<Float>
+    let sums: UnsafeMutablePointer<Int32>
+
+    package func row(_ token: Int) -> UnsafeMutablePointer<Float> {
+        precondition(token >= 0 && token < tokens && values != nil, "float row \(token) of \(tokens)")
+        return values.unsafelyUnwrapped + token * padded
+    }
+
+    /// The int8 form of some columns of a token.
+    ///
+    /// - *Shapes*: `range` starts at a multiple of 32 and ends at one or at `columns`; `source` holds its values. The last part of a row also
+    ///   fills the padding columns.
+    package func quantize(_ token: Int, columns range: Range<Int>, from source: UnsafePointer<Float>, with kernels: KernelSet) {
+        precondition(token >= 0 && token < tokens, "token \(token) of \(tokens)")
+        precondition(range.lowerBound % 32 == 0 && range.upperBound <= columns && !range.isEmpty, "columns \(range) of \(columns)")
+        precondition(range.upperBound % 32 == 0 || range.upperBound == columns, "columns \(range) end inside a block")
+        let end = range.upperBound == columns ? padded : range.upperBound
+        let at = token * padded + range.lowerBound
         kernels.table.pointee.quantize_activations(
-            row(token), Int64(columns), Int64(padded), codes + token * padded, scales + token * (padded / 32), sums + token * (padded / 16))
+            source, Int64(range.count), Int64(end - range.lowerBound), codes + at, biased + at, scales + at / 32, sums + at / 16)
     }
 }

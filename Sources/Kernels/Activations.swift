@@ -25,17 +25,6 @@ extension KernelSet {
         table.pointee.narrow_f16(x, Int64(count), out)
     }
 
-    /// One query head against positions 0 ..< count of a key-value head: out = softmax(query . keys * scale) values.
-    ///
-    /// - *Layout*: keys and values are fp16, or f32 when `isFloat32`, with `stride` elements between positions; `scores` has room for count + 16 floats.
-    package func attend(
-        query: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, isFloat32: Bool, stride: Int, count: Int, size: Int,
-        scale: Float, scores: Floats, into out: Floats
-    ) {
-        precondition(count >= 1, "attention over nothing")
-        table.pointee.attend(query, keys, values, isFloat32 ? 1 : 0, Int64(stride), Int64(count), Int64(size), scale, scores, out)
-    }
-
     /// log(sum(exp(x))) in double precision.
     package func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
         precondition(count >= 1, "log-sum-exp of nothing")

@@ -36,7 +36,7 @@ import Tokenization
             }
             print("f16 weights, \(element) cache: largest logit difference from transformers \(worst)")
             // What is tested is the model's arithmetic, not the cache's rounding, which has its own bound.
-            #expect(worst < (element == .f32 ? 5e-4 : 2e-2))
+            #expect(worst < (element == .f32 ? 5e-4 : element == .f16 ? 2e-2 : 0.5))
         }
     }
 

@@ -27,11 +27,13 @@ private func common(_ note: String, _ operation: (KernelSet) -> [Float]) -> [Flo
         for values in samples {
             let expected = quantizedReference(values), padded = expected.codes.count
             for name in KernelSet.available.map(\.name) {
-                let x = GuardedMemory(values), codes = GuardedMemory(count: padded), scales = GuardedMemory(count: padded / 8), sums = GuardedMemory(count: padded / 4)
+                let x = GuardedMemory(values), codes = GuardedMemory(count: padded), biased = GuardedMemory(count: padded), scales = GuardedMemory(count: padded / 8), sums = GuardedMemory(count: padded / 4)
                 ck_find(name)!.pointee.quantize_activations(
-                    x.floats, Int64(values.count), Int64(padded), codes.base.assumingMemoryBound(to: Int8.self), scales.floats,
+                    x.floats, Int64(values.count), Int64(padded), codes.base.assumingMemoryBound(to: Int8.self),
+                    biased.base.assumingMemoryBound(to: UInt8.self), scales.floats,
                     sums.base.assumingMemoryBound(to: Int32.self))
                 #expect(codes.array(of: Int8.self) == expected.codes, "\(name), \(values.count) values")
+                #expect(biased.array(of: UInt8.self) == expected.codes.map { UInt8(Int($0) + 128) }, "\(name), \(values.count) values")
                 #expect(firstDifference(scales.array(of: Float.self), expected.scales) == nil, "\(name), \(values.count) values")
                 #expect(sums.array(of: Int32.self) == expected.sums, "\(name), \(values.count) values")
                 #expect(codes.isIntact && scales.isIntact && sums.isIntact, "\(name)")
@@ -109,41 +111,6 @@ private func common(_ note: String, _ operation: (KernelSet) -> [Float]) -> [Flo
                 let (a, b, c, s) = (Double(head[i]), Double(head[half + i]), Double(cosines[i]), Double(sines[i]))
                 #expect(abs(Double(got[i]) - (a * c - b * s)) <= (abs(a) + abs(b)) * 2e-7)
                 #expect(abs(Double(got[half + i]) - (b * c + a * s)) <= (abs(a) + abs(b)) * 2e-7)
-            }
-        }
-    }
-
-    @Test(arguments: [false, true], [32, 64, 80, 128, 20])
-    func attention(isFloat32: Bool, size: Int) {
-        var random = SplitMix64(seed: UInt64(size))
-        for count in [1, 2, 3, 15, 16, 17, 100] {
-            let stride = size * 2 + 16, elements = (count - 1) * stride + size
-            let query = random.gaussians(size).map { $0 * 4 }
-            // Multiples of 2^-8 are the same in both cache types.
-            let cache = (0..<2).map { _ in (0..<elements).map { _ in Float((random.gaussian() * 256).rounded() / 256) } }
-            let scale = Float(1 / Double(size).squareRoot())
-            let got = common("attend \(size), \(count) positions") { kernels in
-                func stored(_ values: [Float]) -> GuardedMemory {
-                    let source = GuardedMemory(values), halves = GuardedMemory(count: 2 * elements)
-                    kernels.narrow(source.floats, count: elements, into: halves.base.assumingMemoryBound(to: UInt16.self))
-                    return isFloat32 ? source : halves
-                }
-                let keys = stored(cache[0]), values = stored(cache[1])
-                let q = GuardedMemory(query), scores = GuardedMemory(count: 4 * (count + 16)), out = GuardedMemory(count: 4 * size)
-                kernels.attend(
-                    query: q.floats, keys: keys.base, values: values.base, isFloat32: isFloat32, stride: stride, count: count, size: size,
-                    scale: scale, scores: scores.floats, into: out.floats)
-                #expect(scores.isIntact && out.isIntact)
-                return out.array(of: Float.self)
-            }
-            let scores = (0..<count).map { t in
-                (0..<size).reduce(0.0) { $0 + Double(query[$1]) * Double(cache[0][t * stride + $1]) } * Double(scale)
-            }
-            let largest = scores.max()!
-            let weights = scores.map { exp($0 - largest) }, total = weights.reduce(0, +)
-            for i in 0..<size {
-                let expected = (0..<count).reduce(0.0) { $0 + weights[$1] * Double(cache[1][$1 * stride + i]) } / total
-                #expect(abs(Double(got[i]) - expected) <= 2e-5, "\(count) positions, value \(i): \(got[i]), not \(expected)")
             }
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import CKernels
 import Kernels
 import Tensors
@@ -65,10 +66,16 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
         return rows
     }
 
-    private func product(_ matrix: StoredMatrix, panels: Range<Int>? = nil, by rows: ActivationRows, tokens: Int, stride: Int, with kernels: KernelSet) -> [Float] {
-        let out = GuardedMemory(count: (tokens - 1) * stride * 4 + matrix.layout.panels * 64)
-        kernels.multiply(matrix, panels: panels ?? 0..<matrix.layout.panels, by: rows, tokens: tokens, into: out.floats, stride: stride)
-        #expect(out.isIntact)
+    private func product(
+        _ matrix: StoredMatrix, panels: Range<Int>? = nil, by rows: ActivationRows, tokens: Int, stride: Int, precision: ProductPrecision = .exact,
+        with kernels: KernelSet
+    ) -> [Float] {
+        let out = GuardedMemory(count: (tokens - 1) * stride * 4 + matrix.layout.panels * 64), scratch = GuardedMemory(count: MatrixView.scratchBytes)
+        let range = panels ?? 0..<matrix.layout.panels
+        MatrixView(matrix, kernels: kernels).multiply(
+            panels: range, by: rows.view, tokens: tokens, precision: precision, scratch: scratch.base,
+            into: out.floats + range.lowerBound * PanelLayout.rowsPerPanel, stride: stride)
+        #expect(out.isIntact && scratch.isIntact)
         return out.array(of: Float.self)
     }
 
@@ -119,6 +126,32 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
                 }
             }
         }
+    }
+
+    /// Many tokens with folded block scales: same bits on every set and for any split of panels; exact for q8 and below the limit; else off by
+    /// what rounding a row's 128 columns to 8 bits costs.
+    @Test(arguments: StorageType.allCases.filter(\.isQuantized), [1, 128, 384, 1023])
+    func requantizedProducts(type: StorageType, columns: Int) {
+        let tokens = MatrixView.tokensForRequantizing + 1
+        let sample = RandomMatrix(type, rows: 49, columns: columns, seed: UInt64(columns))
+        let values = activations(tokens, columns: columns, seed: 5), matrix = sample.matrix, stride = matrix.layout.panels * 16
+        let inputs = rows(values, columns: columns, with: scalar)
+        let exact = product(matrix, by: inputs, tokens: tokens, stride: stride, with: scalar)
+        let expected = product(matrix, by: inputs, tokens: tokens, stride: stride, precision: .requantized, with: scalar)
+        for kernels in KernelSet.available {
+            let inputs = rows(values, columns: columns, with: kernels)
+            let got = product(matrix, by: inputs, tokens: tokens, stride: stride, precision: .requantized, with: kernels)
+            #expect(firstDifference(expected, got) == nil, "\(kernels.name)")
+            let few = product(matrix, by: inputs, tokens: tokens - 2, stride: stride, precision: .requantized, with: kernels)
+            #expect(firstDifference(Array(exact.prefix((tokens - 2) * stride)), few) == nil, "\(kernels.name): below the limit")
+            let second = product(matrix, panels: 1..<4, by: inputs, tokens: tokens, stride: stride, precision: .requantized, with: kernels)
+            let differs = (0..<tokens).contains { t in (16..<stride).contains { second[t * stride + $0].bitPattern != expected[t * stride + $0].bitPattern } }
+            #expect(!differs, "\(kernels.name): split")
+        }
+        if type == .q8 { #expect(firstDifference(exact, expected) == nil) }
+        let signal = exact.reduce(0.0) { $0 + Double($1) * Double($1) }
+        let noise = zip(exact, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+        #expect(noise < signal * 4e-4, "\(10 * log10(signal / noise)) dB")
     }
 
     private func check(_ got: [Float], _ sample: RandomMatrix, _ values: [[Float]], stride: Int, note: String) {

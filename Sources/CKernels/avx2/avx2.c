@@ -4,6 +4,10 @@
 #define CK_TABLE_NAME "avx2"
 #define CK_ISA_AVX2 1
 #define CK_TOKEN_TILE 4
+#define CK_TILE_PANELS 1
+#define CK_TILE_TOKENS 2
+#define CK_TILE_TOKENS_16 2
+#define CK_ATTEND_TILE 4
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "../templates/table.h"

@@ -4,6 +4,11 @@
 #define CK_TABLE_NAME "avx512"
 #define CK_ISA_AVX512 1
 #define CK_TOKEN_TILE 8
+#define CK_UNSIGNED_DOT 1
+#define CK_TILE_PANELS 2
+#define CK_TILE_TOKENS 6
+#define CK_TILE_TOKENS_16 4
+#define CK_ATTEND_TILE 8
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma,f16c"))), apply_to = function)
 #include "../templates/table.h"

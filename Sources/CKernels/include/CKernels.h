@@ -32,12 +32,31 @@ typedef struct {
     const int8_t *q;       // [token][padded], 64-byte aligned rows
     const float *scale;    // [token][padded / 32]
     const int32_t *sum;    // [token][padded / 16], sum of q over 16 columns
+    const uint8_t *u;      // [token][padded], q + 128; used for many tokens
     int64_t padded;        // columns, multiple of 128
 } ck_activations;
 
 // out[token][row] for the rows of `panels` panels; out has token_stride floats between tokens and room for whole panels.
 typedef void (*ck_matmul)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,
                           const ck_activations *x, int64_t tokens, float *out, int64_t token_stride);
+// The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. The requantized ones replace the block scales of
+// 4-bit types by one per row and 128 columns first, see templates/tiles.h; the others give the same bits as ck_matmul.
+enum { CK_TILE_SCRATCH = 26 * 1024 };
+typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
+                         void *scratch, float *out, int64_t token_stride);
+
+// The key-value cache of one head of one layer; layout in templates/attend.h.
+enum { CK_CACHE_F16 = 0, CK_CACHE_F32 = 1, CK_CACHE_Q8 = 2 };
+enum { CK_ATTEND_CHUNK = 256, CK_ATTEND_SCRATCH_ROWS = 8 };
+typedef struct {
+    void *keys;            // [position / 16][width][16]
+    void *values;          // [position][width]
+    float *key_scales;     // q8: [position / 16][width / 32][16]
+    float *value_scales;   // q8: likewise
+    int64_t size, width;   // the head's size, and rounded up to a multiple of 32
+    int element;           // CK_CACHE_
+} ck_cache_head;
+
 // xt [padded][16] to panel; scratch: padded bytes at least, 64-byte aligned.
 typedef void (*ck_encode)(const float *xt, int64_t padded, const ck_grid_tables *tables, uint8_t *panel);
 // panel to vt [padded][16].
@@ -55,8 +74,9 @@ typedef struct {
     ck_decode decode[CK_TYPE_LIMIT];
     ck_decode_row decode_row[CK_TYPE_LIMIT];
     ck_matmul matmul[CK_TYPE_LIMIT];
-    // x[columns], zeros up to padded: q[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
-    void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, float *scale, int32_t *sum);
+    ck_tiles tiles[CK_TYPE_LIMIT], requantized_tiles[CK_TYPE_LIMIT];
+    // x[columns], zeros up to padded (a multiple of 32): q[padded], u[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
+    void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum);
     // out = x / sqrt(mean(x^2) + epsilon) * weight
     void (*rms_norm)(const float *x, const float *weight, int64_t count, float epsilon, float *out);
     // x += y
@@ -66,10 +86,17 @@ typedef struct {
     // Pairs (i, i + half) of one head turned by the angles whose cosines and sines are given [half].
     void (*rotate)(float *head, const float *cosines, const float *sines, int64_t half);
     void (*narrow_f16)(const float *x, int64_t count, uint16_t *out);
-    // One query head against positions 0 ..< count of one key-value head. keys and values: stride elements between positions.
-    // scores: count + 16 floats of scratch. kv_f32: 0 the cache is fp16, 1 it is f32. count >= 1. out[size] = softmax(q.k * scale) v.
-    void (*attend)(const float *query, const void *keys, const void *values, int kv_f32, int64_t stride, int64_t count, int64_t size,
-                   float scale, float *scores, float *out);
+    // Writes one position of a head: key[size], value[size].
+    void (*store_position)(const ck_cache_head *cache, int64_t position, const float *key, const float *value);
+    // Softmax attention of `count` queries [count][width] (zeros from size on) over positions first ..< min(end, visible[query]); first
+    // is a multiple of CK_ATTEND_CHUNK. Continues the state most[count], sum[count], mix[count][width], which begins as -infinity, 0, 0.
+    // scratch: 64-byte aligned, CK_ATTEND_SCRATCH_ROWS x (2 x CK_ATTEND_CHUNK + width) floats.
+    void (*attend)(const ck_cache_head *cache, const float *queries, const int32_t *visible, int64_t count, int64_t first, int64_t end, float scale,
+                   float *scratch, float *most, float *sum, float *mix);
+    // Joins the state of the next chunk to a state; the same operations as attend does between chunks.
+    void (*attend_merge)(float *most, float *sum, float *mix, const float *most2, const float *sum2, const float *mix2, int64_t count, int64_t width);
+    // mix / sum
+    void (*attend_finish)(const float *sum, float *mix, int64_t count, int64_t width);
     // Largest value and log of the sum of exp(x - largest).
     void (*log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum);
     // Sum over i of p_i (log p_i - log q_i), where log p = p_logits - p_log_sum and log q likewise.

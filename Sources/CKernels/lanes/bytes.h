@@ -89,6 +89,11 @@ CK_INLINE __m256i dot_biased_half(__m256i u, __m256i s) {
 CK_INLINE i32x16 bytes_dot_biased(i32x16 acc, i32x16 u, i32x16 s) {
     return acc + half_join(dot_biased_half(half_low(u), half_low(s)), dot_biased_half(half_high(u), half_high(s)));
 }
+// acc + sum over the lane's four bytes of a * b, both signed, b not -128
+CK_INLINE __m256i dot_signed_half(__m256i a, __m256i b) { return dot_half(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a)); }
+CK_INLINE i32x16 bytes_dot_signed(i32x16 acc, i32x16 a, i32x16 b) {
+    return acc + half_join(dot_signed_half(half_low(a), half_low(b)), dot_signed_half(half_high(a), half_high(b)));
+}
 CK_INLINE i32x16 bytes_repeat(const uint8_t *p) {
     __m256i v = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p));
     const __m256i low = _mm256_set_epi32(0x07070707, 0x06060606, 0x05050505, 0x04040404, 0x03030303, 0x02020202, 0x01010101, 0);
@@ -114,6 +119,11 @@ CK_INLINE i32x16 bytes_dot(i32x16 acc, i32x16 u, i32x16 s) {
     return acc;
 }
 CK_INLINE i32x16 bytes_dot_biased(i32x16 acc, i32x16 u, i32x16 s) { return bytes_dot(acc, u, s); }
+// acc + sum over the lane's four bytes of a * b, both signed, b not -128
+CK_INLINE i32x16 bytes_dot_signed(i32x16 acc, i32x16 a, i32x16 b) {
+    for (int i = 0; i < 4; i++) acc += ((a << (24 - 8 * i)) >> 24) * ((b << (24 - 8 * i)) >> 24);
+    return acc;
+}
 CK_INLINE i32x16 bytes_repeat(const uint8_t *p) { i32x16 v = lane_from_u8(p); return bytes_pack(v, v, v, v); }
 
 #endif

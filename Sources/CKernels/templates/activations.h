@@ -1,25 +1,32 @@
 // What happens to activations between the matrix products. Sums use sixteen lanes in a fixed order.
 
-static void CK(quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, float *scale, int32_t *sum) {
+// 32 values to bytes and their scale, largest |v| / 127. Returns the rounded values, 16 and 16.
+typedef struct { i32x16 low, high; } rounded_block;
+CK_INLINE rounded_block quantize_block(const float *v, int8_t *q, float *scale) {
+    f32x16 a = lane_load(v), b = lane_load(v + 16);
+    // Compared as integers, where NaN is above infinity: a value that is not finite must reach the scale and so the result.
+    i32x16 ma = (i32x16)lane_abs(a), mb = (i32x16)lane_abs(b);
+    int32_t bits = __builtin_reduce_max(lane_selecti(ma > mb, ma, mb));
+    float largest;
+    memcpy(&largest, &bits, 4);
+    // Below this the reciprocal would overflow; such a block is zero next to any other.
+    int tiny = largest <= 1e-30f;
+    float inverse = tiny ? 0 : 127.0f / largest;
+    *scale = tiny ? 0 : largest / 127.0f;
+    rounded_block r = {lane_round(a * lane_set(inverse)), lane_round(b * lane_set(inverse))};
+    i8x16 ba = __builtin_convertvector(r.low, i8x16), bb = __builtin_convertvector(r.high, i8x16);
+    memcpy(q, &ba, 16);
+    memcpy(q + 16, &bb, 16);
+    return r;
+}
+static void CK(quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum) {
     for (int64_t k = 0; k < padded; k += 32) {
         float v[32] = {0};
         if (k < columns) memcpy(v, x + k, (size_t)(columns - k < 32 ? columns - k : 32) * 4);
-        f32x16 a = lane_load(v), b = lane_load(v + 16);
-        // Compared as integers, where NaN is above infinity: a value that is not finite must reach the scale and so the result.
-        i32x16 ma = (i32x16)lane_abs(a), mb = (i32x16)lane_abs(b);
-        int32_t bits = __builtin_reduce_max(lane_selecti(ma > mb, ma, mb));
-        float largest;
-        memcpy(&largest, &bits, 4);
-        // Below this the reciprocal would overflow; such a block is zero next to any other.
-        int tiny = largest <= 1e-30f;
-        float inverse = tiny ? 0 : 127.0f / largest;
-        scale[k / 32] = tiny ? 0 : largest / 127.0f;
-        i32x16 qa = lane_round(a * lane_set(inverse)), qb = lane_round(b * lane_set(inverse));
-        i8x16 ba = __builtin_convertvector(qa, i8x16), bb = __builtin_convertvector(qb, i8x16);
-        memcpy(q + k, &ba, 16);
-        memcpy(q + k + 16, &bb, 16);
-        sum[k / 16] = __builtin_reduce_add(qa);
-        sum[k / 16 + 1] = __builtin_reduce_add(qb);
+        rounded_block r = quantize_block(v, q + k, scale + k / 32);
+        sum[k / 16] = __builtin_reduce_add(r.low);
+        sum[k / 16 + 1] = __builtin_reduce_add(r.high);
+        for (int64_t i = k; i < k + 32; i++) u[i] = (uint8_t)q[i] ^ 0x80;
     }
 }
 
@@ -90,66 +97,6 @@ static void CK(narrow_f16)(const float *x, int64_t count, uint16_t *out) {
     int64_t k = 0;
     for (; k + 16 <= count; k += 16) lane_to_f16(out + k, lane_load(x + k));
     for (; k < count; k++) out[k] = scalar_to_f16(x[k]);
-}
-
-CK_INLINE f32x16 cache_load(const void *p, int f32, int64_t at) {
-    return f32 ? lane_load((const float *)p + at) : lane_from_f16((const uint16_t *)p + at);
-}
-CK_INLINE float cache_value(const void *p, int f32, int64_t at) { return f32 ? ((const float *)p)[at] : scalar_from_f16(((const uint16_t *)p)[at]); }
-
-CK_INLINE void attend_typed(const float *query, const void *keys, const void *values, const int f32, int64_t stride, int64_t count, int64_t size,
-                            float scale, float *scores, float *out) {
-    f32x16 most = lane_set(-3.4e38f);
-    for (int64_t first = 0; first < count; first += 16) {
-        f32x16 dots[16];
-        int64_t left = count - first < 16 ? count - first : 16;
-        for (int64_t j = 0; j < 16; j++) {
-            f32x16 dot = lane_set(0);
-            if (j < left)
-                for (int64_t i = 0; i + 16 <= size; i += 16) dot = lane_fma(lane_load(query + i), cache_load(keys, f32, (first + j) * stride + i), dot);
-            dots[j] = dot;
-        }
-        lane_store(scores + first, lane_sums(dots));
-        for (int64_t j = 0; j < left; j++) {
-            float sum = scores[first + j];
-            for (int64_t i = size / 16 * 16; i < size; i++) sum = __builtin_fmaf(query[i], cache_value(keys, f32, (first + j) * stride + i), sum);
-            scores[first + j] = sum * scale;
-        }
-    }
-    for (int64_t t = count; t < count + 16; t++) scores[t] = -3.4e38f;
-    for (int64_t t = 0; t < count; t += 16) most = lane_max(lane_load(scores + t), most);
-    float largest = most[0];
-    for (int i = 1; i < 16; i++) largest = most[i] > largest ? most[i] : largest;
-    f32x16 sums = lane_set(0);
-    for (int64_t t = 0; t < count; t += 16) {
-        f32x16 e = lane_exp(lane_load(scores + t) - lane_set(largest));
-        lane_store(scores + t, e);
-        sums = sums + e;
-    }
-    float inverse = 1.0f / lane_sum(sums);
-    for (int64_t i = 0; i < size; i += 16) {
-        if (i + 16 <= size) {
-            f32x16 a = lane_set(0), b = a;
-            int64_t t = 0;
-            for (; t + 2 <= count; t += 2) {
-                a = lane_fma(lane_set(scores[t]), cache_load(values, f32, t * stride + i), a);
-                b = lane_fma(lane_set(scores[t + 1]), cache_load(values, f32, (t + 1) * stride + i), b);
-            }
-            if (t < count) a = lane_fma(lane_set(scores[t]), cache_load(values, f32, t * stride + i), a);
-            lane_store(out + i, (a + b) * lane_set(inverse));
-        } else {
-            for (int64_t j = i; j < size; j++) {
-                float sum = 0;
-                for (int64_t t = 0; t < count; t++) sum = __builtin_fmaf(scores[t], cache_value(values, f32, t * stride + j), sum);
-                out[j] = sum * inverse;
-            }
-        }
-    }
-}
-static void CK(attend)(const float *query, const void *keys, const void *values, int kv_f32, int64_t stride, int64_t count, int64_t size,
-                       float scale, float *scores, float *out) {
-    if (kv_f32) attend_typed(query, keys, values, 1, stride, count, size, scale, scores, out);
-    else attend_typed(query, keys, values, 0, stride, count, size, scale, scores, out);
 }
 
 static void CK(log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum) {

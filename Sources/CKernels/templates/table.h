@@ -4,7 +4,9 @@
 #include "decode.h"
 #include "encode.h"
 #include "matmul.h"
+#include "tiles.h"
 #include "activations.h"
+#include "attend.h"
 
 #define CK_ROW(operation, suffix) CK(operation##_##suffix)
 const ck_kernels CK(kernels) = {
@@ -15,13 +17,18 @@ const ck_kernels CK(kernels) = {
     .decode = {[CK_F32] = CK_ROW(decode, f32), [CK_F16] = CK_ROW(decode, f16), [CK_Q8] = CK_ROW(decode, q8), [CK_Q4] = CK_ROW(decode, q4), [CK_Q4S] = CK_ROW(decode, q4s)},
     .decode_row = {[CK_F32] = CK_ROW(decode_row, f32), [CK_F16] = CK_ROW(decode_row, f16), [CK_Q8] = CK_ROW(decode_row, q8), [CK_Q4] = CK_ROW(decode_row, q4), [CK_Q4S] = CK_ROW(decode_row, q4s)},
     .matmul = {[CK_F32] = CK_ROW(matmul, f32), [CK_F16] = CK_ROW(matmul, f16), [CK_Q8] = CK_ROW(matmul, q8), [CK_Q4] = CK_ROW(matmul, q4), [CK_Q4S] = CK_ROW(matmul, q4s)},
+    .tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_exact_q4), [CK_Q4S] = CK(tiles_exact_q4s)},
+    .requantized_tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_requantized_q4), [CK_Q4S] = CK(tiles_requantized_q4s)},
     .quantize_activations = CK(quantize_activations),
     .rms_norm = CK(rms_norm),
     .add = CK(add),
     .swiglu = CK(swiglu),
     .rotate = CK(rotate),
     .narrow_f16 = CK(narrow_f16),
+    .store_position = CK(store_position),
     .attend = CK(attend),
+    .attend_merge = CK(attend_merge),
+    .attend_finish = CK(attend_finish),
     .log_sum_exp = CK(log_sum_exp),
     .kl_divergence = CK(kl_divergence),
 };

@@ -11,8 +11,10 @@ import Tokenization
 struct RunningOptions: ParsableArguments {
     @Option(help: "Compute threads. Default: the processors that this process may use.")
     var threads: Int?
-    @Option(help: "Element type of the key-value cache: f16 or f32. Default: f32 for files with f16 weights, else f16.")
+    @Option(help: "Element type of the key-value cache: f16, q8 or f32. Default: f32 for files with f16 weights, else f16.")
     var kv: KeyValueCache.Element?
+    @Flag(help: "Multiply long prompts by 4-bit weights exactly as single tokens are, instead of folding block scales into 8 bits first.")
+    var exact = false
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
@@ -21,7 +23,7 @@ struct RunningOptions: ParsableArguments {
     var threadCount: Int { threads ?? CPUFacts().defaultThreads }
 }
 
-extension KeyValueCache.Element: ExpressibleByArgument {}
+extension CacheElement: ExpressibleByArgument {}
 
 /// A model file with its tokenizer, kernels and threads: everything but a session.
 struct RunningModel {
@@ -30,19 +32,20 @@ struct RunningModel {
     let kernels: KernelSet
     let pool: WorkerPool
     let element: KeyValueCache.Element
+    let precision: ProductPrecision
 
     init(path: String, options: RunningOptions) throws {
         let kernels = try KernelSet.selected()
         MappingFaults.install(path: path)
-        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv)
+        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv, isExact: options.exact)
     }
 
     /// The same threads and kernels for a second model.
     init(path: String, beside other: RunningModel) throws {
-        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil)
+        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil, isExact: true)
     }
 
-    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?) throws {
+    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, isExact: Bool) throws {
         let reader = try ModelFileReader(path: path)
         let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
         self.model = model
@@ -50,6 +53,7 @@ struct RunningModel {
         self.kernels = kernels
         self.pool = pool
         self.element = element ?? Self.defaultElement(reader)
+        precision = isExact ? .exact : .requantized
     }
 
     /// A file of unquantized weights is a reference: there the cache must not be what limits it.
@@ -57,8 +61,9 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    func session(context: Int, batch: Int = 64, allLogits: Bool = false) throws -> LlamaSession {
+    func session(context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false) throws -> LlamaSession {
         try LlamaSession(
-            model: model, context: context, batch: batch, allLogits: allLogits, element: element, kernels: kernels, pool: pool)
+            model: model, context: context, batch: batch, logitRows: logitRows, allLogits: allLogits, element: element, precision: precision,
+            kernels: kernels, pool: pool)
     }
 }

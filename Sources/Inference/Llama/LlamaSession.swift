@@ -13,27 +13,40 @@ package final class LlamaSession {
     package let cache: KeyValueCache
     /// Tokens that go through the layers together.
     package let batch: Int
+    /// Tokens of a pass whose logits there is room for.
+    package let logitRows: Int
     private let pool: WorkerPool
     private let kernels: KernelSet
     private let shape: LlamaShape
     private let buffers: LlamaBuffers
+    private let layers: UnsafeMutablePointer<LlamaLayerView>
     /// [position][half head] each.
     private let cosines, sines: UnsafeMutablePointer<Float>
+    private let pass: UnsafeMutablePointer<LlamaPass>
 
     /// - Parameters:
     ///   - context: positions to make room for.
-    ///   - batch: largest number of tokens per pass; `allLogits` makes room for the logits of each.
+    ///   - batch: largest number of tokens per pass; nil chooses by the size of the model.
+    ///   - logitRows: tokens of a pass whose logits are kept; `allLogits` keeps those of each.
+    ///   - precision: of products with many tokens.
     package init(
-        model: LlamaModel, context: Int, batch: Int = 64, allLogits: Bool = false, element: KeyValueCache.Element, kernels: KernelSet, pool: WorkerPool
+        model: LlamaModel, context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false, element: KeyValueCache.Element,
+        precision: ProductPrecision = .exact, kernels: KernelSet, pool: WorkerPool
     ) throws(InferenceError) {
+        let shape = model.shape
+        let batch = batch ?? Self.batch(for: shape, context: context)
         precondition(context >= 1 && batch >= 1, "context \(context), batch \(batch)")
         self.model = model
         self.kernels = kernels
         self.pool = pool
         self.batch = batch
-        shape = model.shape
-        cache = try KeyValueCache(layers: shape.layers, context: context, width: shape.keyValueHeads * shape.headSize, element: element)
-        buffers = LlamaBuffers(shape: shape, tokens: batch, logitRows: allLogits ? batch : 1, context: context, threads: pool.threads)
+        self.logitRows = allLogits ? batch : min(logitRows, batch)
+        self.shape = shape
+        cache = try KeyValueCache(layers: shape.layers, heads: shape.keyValueHeads, headSize: shape.headSize, context: context, element: element)
+        buffers = LlamaBuffers(
+            shape: shape, tokens: batch, logitRows: self.logitRows, threads: pool.threads, floats: model.weights.needsFloatActivations)
+        layers = .allocate(capacity: shape.layers)
+        for (index, layer) in model.weights.layers.enumerated() { (layers + index).initialize(to: LlamaLayerView(layer, kernels: kernels)) }
         let half = shape.headSize / 2
         cosines = .allocate(capacity: context * half)
         sines = .allocate(capacity: context * half)
@@ -45,14 +58,27 @@ package final class LlamaSession {
                 sines[position * half + index] = sinf(angle)
             }
         }
+        pass = .allocate(capacity: 1)
+        pass.initialize(to: LlamaPass(
+            shape: shape, kernels: kernels, team: pool.team, model: Unmanaged.passUnretained(model), layers: UnsafePointer(layers),
+            outputNorm: model.weights.outputNorm, outputHead: MatrixView(model.weights.outputHead, kernels: kernels), buffers: buffers.view,
+            cache: cache.view, cosines: UnsafePointer(cosines), sines: UnsafePointer(sines), precision: precision))
     }
 
     deinit {
+        pass.deallocate()
+        layers.deallocate()
         cosines.deallocate()
         sines.deallocate()
     }
 
-    package var logitsStride: Int { buffers.logitsStride }
+    /// As many tokens as fit some 64 MiB of working memory, at most 512: beyond that the expanded weights are reused enough.
+    private static func batch(for shape: LlamaShape, context: Int) -> Int {
+        let bytes = 4 * (shape.hidden + (shape.heads + 2 * shape.keyValueHeads) * shape.headSize) + 3 * (shape.hidden + shape.heads * shape.headSize + shape.inner)
+        return max(1, min(context, 512, max(64, (64 << 20) / bytes / 64 * 64)))
+    }
+
+    package var logitsStride: Int { buffers.view.logitsStride }
 
     /// Feeds up to `batch` tokens at the cache's end.
     ///
@@ -60,28 +86,27 @@ package final class LlamaSession {
     package func append(_ tokens: ArraySlice<Int32>, logits: Logits) throws(InferenceError) -> UnsafePointer<Float> {
         let count = tokens.count
         precondition(count >= 1 && count <= batch, "\(count) tokens in a batch of \(batch)")
+        precondition(logits != .all || count <= logitRows, "logits of \(count) tokens, room for \(logitRows)")
         let start = cache.count
         guard start + count <= cache.context else { throw .contextFull(needed: start + count, context: cache.context) }
-        for (row, token) in tokens.enumerated() {
-            precondition(token >= 0 && Int(token) < shape.vocabulary, "token \(token) of a vocabulary of \(shape.vocabulary)")
-            kernels.row(Int(token), of: model.weights.embedding, into: buffers.hidden + row * buffers.hiddenStride)
+        for token in tokens { precondition(token >= 0 && Int(token) < shape.vocabulary, "token \(token) of a vocabulary of \(shape.vocabulary)") }
+        let rows = logits == .none ? 0..<0 : logits == .all ? 0..<count : count - 1..<count
+        pass.pointee.start = start
+        pass.pointee.count = count
+        pass.pointee.logits = rows
+        tokens.withUnsafeBufferPointer { tokens in
+            if count == 1 { kernels.row(Int(tokens[0]), of: model.weights.embedding, into: buffers.view.hidden) }
+            pass.pointee.tokens = count == 1 ? nil : tokens.baseAddress
+            pool.run(pass, LlamaPass.job)
         }
-        for layer in 0..<shape.layers {
-            model.willRead(layer: layer + 1)
-            attention(layer, start: start, count: count)
-            feedForward(layer, count: count)
-        }
-        for token in 0..<count where !Self.isFinite(buffers.hidden + token * buffers.hiddenStride, count: shape.hidden) {
+        for token in 0..<count where !Self.isFinite(buffers.view.hidden + token * buffers.view.hiddenStride, count: shape.hidden) {
             throw .notFinite(path: model.reader.path, position: start + token)
         }
-        cache.count = start + count
-        if logits != .none { output(first: logits == .all ? 0 : count - 1, count: logits == .all ? count : 1) }
-        for row in 0..<(logits == .none ? 0 : logits == .all ? count : 1) {
-            if !Self.isFinite(buffers.logits + row * buffers.logitsStride, count: shape.vocabulary) {
-                throw .notFinite(path: model.reader.path, position: logits == .all ? start + row : start + count - 1)
-            }
+        for row in rows where !Self.isFinite(buffers.view.logits + (row - rows.lowerBound) * logitsStride, count: shape.vocabulary) {
+            throw .notFinite(path: model.reader.path, position: start + row)
         }
-        return UnsafePointer(buffers.logits)
+        cache.count = start + count
+        return UnsafePointer(buffers.view.logits)
     }
 
     private static func isFinite(_ values: UnsafePointer<Float>, count: Int) -> Bool {
@@ -89,117 +114,4 @@ package final class LlamaSession {
         for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
         return largest < 0x7F80_0000
     }
-
-    /// hidden += o(attention(rope(q), rope(k), v)) of norm(hidden)
-    private func attention(_ layer: Int, start: Int, count: Int) {
-        let weights = model.weights.layers[layer]
-        let b = buffers
-        normalize(weights.attentionNorm, count: count)
-        multiply(
-            [(weights.query, b.query, b.queryStride), (weights.key, b.key, b.keyStride), (weights.value, b.value, b.keyStride)],
-            by: b.normed, count: count)
-        perToken(count) { [self] token in
-            let half = shape.headSize / 2
-            let (cosines, sines) = (self.cosines + (start + token) * half, self.sines + (start + token) * half)
-            let (query, key) = (b.query + token * b.queryStride, b.key + token * b.keyStride)
-            for head in 0..<shape.heads { kernels.rotate(query + head * shape.headSize, cosines: cosines, sines: sines, half: half) }
-            for head in 0..<shape.keyValueHeads { kernels.rotate(key + head * shape.headSize, cosines: cosines, sines: sines, half: half) }
-            cache.store(layer: layer, position: start + token, keys: key, values: b.value + token * b.keyStride, with: kernels)
-        }
-        let scale = 1 / Float(shape.headSize).squareRoot()
-        let (keys, values) = (cache.keys(layer: layer), cache.values(layer: layer))
-        pool.forEachChunk(of: count * shape.heads, chunk: max(1, count * shape.heads / (pool.threads * 8))) { items, thread in
-            for item in items {
-                let (token, head) = item.quotientAndRemainder(dividingBy: shape.heads)
-                let offset = head / (shape.heads / shape.keyValueHeads) * shape.headSize * cache.element.bytes
-                kernels.attend(
-                    query: b.query + token * b.queryStride + head * shape.headSize, keys: keys + offset, values: values + offset,
-                    isFloat32: cache.element == .f32, stride: cache.width, count: start + token + 1, size: shape.headSize, scale: scale,
-                    scores: b.scores + thread * b.scoresStride, into: b.mixed.row(token) + head * shape.headSize)
-            }
-        }
-        quantize(b.mixed, count: count, for: weights.output)
-        multiply([(weights.output, b.update, b.hiddenStride)], by: b.mixed, count: count)
-        addUpdate(count: count)
-    }
-
-    /// hidden += down(silu(gate(x)) * up(x)), x = norm(hidden)
-    private func feedForward(_ layer: Int, count: Int) {
-        let weights = model.weights.layers[layer]
-        let b = buffers
-        normalize(weights.feedForwardNorm, count: count)
-        // A panel of gate and the same panel of up go together, so their product is ready when the thread leaves them.
-        let chunk = Self.chunk(panels: weights.gate.layout.panels, threads: pool.threads)
-        pool.forEachChunk(of: weights.gate.layout.panels, chunk: chunk) { panels, _ in
-            kernels.multiply(weights.gate, panels: panels, by: b.normed, tokens: count, into: b.inner.values, stride: b.inner.padded)
-            kernels.multiply(weights.up, panels: panels, by: b.normed, tokens: count, into: b.up, stride: b.upStride)
-            let first = panels.lowerBound * PanelLayout.rowsPerPanel
-            let rows = min(panels.upperBound * PanelLayout.rowsPerPanel, shape.inner) - first
-            for token in 0..<count {
-                kernels.swiglu(gate: b.inner.row(token) + first, up: b.up + token * b.upStride + first, count: rows)
-            }
-        }
-        quantize(b.inner, count: count, for: weights.down)
-        multiply([(weights.down, b.update, b.hiddenStride)], by: b.inner, count: count)
-        addUpdate(count: count)
-    }
-
-    /// logits = head(norm(hidden)) for some tokens of the batch
-    private func output(first: Int, count: Int) {
-        let b = buffers
-        for token in 0..<count {
-            kernels.rmsNorm(
-                b.hidden + (first + token) * b.hiddenStride, weight: model.weights.outputNorm, count: shape.hidden, epsilon: shape.epsilon,
-                into: b.normed.row(token))
-        }
-        quantize(b.normed, count: count, for: model.weights.outputHead)
-        multiply([(model.weights.outputHead, b.logits, b.logitsStride)], by: b.normed, count: count)
-    }
-
-    private func normalize(_ weight: UnsafePointer<Float>, count: Int) {
-        let b = buffers
-        perToken(count) { [self] token in
-            kernels.rmsNorm(b.hidden + token * b.hiddenStride, weight: weight, count: shape.hidden, epsilon: shape.epsilon, into: b.normed.row(token))
-            if model.weights.needsQuantizedActivations { b.normed.quantize(token, with: kernels) }
-        }
-    }
-
-    private func quantize(_ rows: ActivationRows, count: Int, for matrix: StoredMatrix) {
-        guard matrix.layout.type.isQuantized else { return }
-        perToken(count) { [self] token in rows.quantize(token, with: kernels) }
-    }
-
-    private func addUpdate(count: Int) {
-        for token in 0..<count {
-            kernels.add(buffers.update + token * buffers.hiddenStride, to: buffers.hidden + token * buffers.hiddenStride, count: shape.hidden)
-        }
-    }
-
-    /// Several matrices by the same activations in one phase.
-    private func multiply(_ work: [(matrix: StoredMatrix, out: UnsafeMutablePointer<Float>, stride: Int)], by x: ActivationRows, count: Int) {
-        let total = work.reduce(0) { $0 + $1.matrix.layout.panels }
-        pool.forEachChunk(of: total, chunk: Self.chunk(panels: total, threads: pool.threads)) { panels, _ in
-            var base = 0
-            for item in work {
-                let end = base + item.matrix.layout.panels
-                let mine = max(panels.lowerBound, base)..<max(min(panels.upperBound, end), max(panels.lowerBound, base))
-                if !mine.isEmpty {
-                    kernels.multiply(
-                        item.matrix, panels: mine.lowerBound - base..<mine.upperBound - base, by: x, tokens: count, into: item.out, stride: item.stride)
-                }
-                base = end
-            }
-        }
-    }
-
-    /// A token's own work: in place for one, shared out for more.
-    private func perToken(_ count: Int, _ body: (Int) -> Void) {
-        if count == 1 { return body(0) }
-        pool.forEachChunk(of: count, chunk: 1) { tokens, _ in
-            for token in tokens { body(token) }
-        }
-    }
-
-    /// Panels a thread takes at a time: small enough that a thread which stalls leaves little behind.
-    private static func chunk(panels: Int, threads: Int) -> Int { max(1, panels / (threads * 12)) }
 }

@@ -15,6 +15,24 @@ package struct LlamaShape: Sendable, Equatable {
     package var epsilon: Float
 }
 
+/// A layer's tensors for the compute threads: the matrices of a `LlamaWeights.Layer`, which must outlive it.
+struct LlamaLayerView {
+    let attentionNorm, feedForwardNorm: UnsafePointer<Float>
+    let query, key, value, output, gate, up, down: MatrixView
+
+    init(_ layer: LlamaWeights.Layer, kernels: KernelSet) {
+        attentionNorm = layer.attentionNorm
+        feedForwardNorm = layer.feedForwardNorm
+        query = MatrixView(layer.query, kernels: kernels)
+        key = MatrixView(layer.key, kernels: kernels)
+        value = MatrixView(layer.value, kernels: kernels)
+        output = MatrixView(layer.output, kernels: kernels)
+        gate = MatrixView(layer.gate, kernels: kernels)
+        up = MatrixView(layer.up, kernels: kernels)
+        down = MatrixView(layer.down, kernels: kernels)
+    }
+}
+
 /// Every tensor of the model, bound to the mapped file. Nothing is copied but grids.
 final class LlamaWeights: @unchecked Sendable {  // Safe: nothing changes after init.
     struct Layer {
@@ -28,8 +46,8 @@ final class LlamaWeights: @unchecked Sendable {  // Safe: nothing changes after 
     let layers: [Layer]
     let outputNorm: UnsafePointer<Float>
     let outputHead: StoredMatrix
-    /// Whether any matrix reads int8 activations.
-    let needsQuantizedActivations: Bool
+    /// Whether any matrix reads float activations.
+    let needsFloatActivations: Bool
     /// Bytes of the file that each layer occupies, for reading ahead.
     let layerRanges: [Range<Int>]
 
@@ -78,6 +96,6 @@ final class LlamaWeights: @unchecked Sendable {  // Safe: nothing changes after 
         embedding = matrix(outer[.tokenEmbedding]!)
         outputNorm = vector(outer[.outputNorm]!)
         outputHead = outer[.outputHead].map(matrix) ?? embedding
-        needsQuantizedActivations = reader.tensors.contains { $0.type.isQuantized }
+        needsFloatActivations = check.matches.contains { !$0.expected.role.isNorm && !reader.tensors[$0.foundIndex].type.isQuantized }
     }
 }
