@@ -5,6 +5,7 @@
 #include "encode.h"
 #include "matmul.h"
 #include "activations.h"
+#include "peak.h"
 
 #define CK_ROW(operation, suffix) CK(operation##_##suffix)
 const ck_kernels CK(kernels) = {
@@ -24,4 +25,5 @@ const ck_kernels CK(kernels) = {
     .attend = CK(attend),
     .log_sum_exp = CK(log_sum_exp),
     .kl_divergence = CK(kl_divergence),
+    .dot_peak = CK(dot_peak),
 };

@@ -42,7 +42,7 @@ struct RunningModel {
         try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil)
     }
 
-    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?) throws {
+    init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?) throws {
         let reader = try ModelFileReader(path: path)
         let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
         self.model = model
@@ -57,8 +57,9 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    func session(context: Int, batch: Int = 64, allLogits: Bool = false) throws -> LlamaSession {
+    /// `pool`: other threads than the model's own.
+    func session(context: Int, batch: Int? = nil, allLogits: Bool = false, pool: WorkerPool? = nil) throws -> LlamaSession {
         try LlamaSession(
-            model: model, context: context, batch: batch, allLogits: allLogits, element: element, kernels: kernels, pool: pool)
+            model: model, context: context, batch: batch ?? 64, allLogits: allLogits, element: element, kernels: kernels, pool: pool ?? self.pool)
     }
 }
