@@ -2,6 +2,7 @@ import Benchmarking
 import HostFacts
 import Inference
 import Kernels
+import ModelFiles
 import StrictJSON
 import Tensors
 
