@@ -57,6 +57,7 @@ let package = Package(
             "Conversion", "Generation", "Evaluation", "Benchmarking", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
+        .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
         // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
