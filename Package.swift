@@ -51,11 +51,13 @@ let package = Package(
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
         library("Evaluation", uses: ["Inference", "Generation", "Kernels"]),
+        library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures", "Tensors",
-            "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
+            "Conversion", "Generation", "Evaluation", "Benchmarking", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
+        .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
         // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -71,6 +73,7 @@ let package = Package(
             "Inference", "Generation", "Evaluation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage",
         ]),
+        tests("BenchmarkingTests", uses: ["Benchmarking"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -24,7 +24,9 @@ package final class KeyValueCache {
     }
 
     /// Bytes that one more position adds, and that each generated token reads per earlier position.
-    package var bytesPerPosition: Int { Self.byteCount(layers: layers, heads: heads, headSize: headSize, context: 16, element: element) / 16 }
+    package static func bytesPerPosition(layers: Int, heads: Int, headSize: Int, element: Element) -> Int {
+        byteCount(layers: layers, heads: heads, headSize: headSize, context: 16, element: element) / 16
+    }
 
     /// Throws when the system has no address space of that size.
     package init(layers: Int, heads: Int, headSize: Int, context: Int, element: Element) throws(InferenceError) {

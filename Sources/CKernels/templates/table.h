@@ -7,6 +7,7 @@
 #include "tiles.h"
 #include "activations.h"
 #include "attend.h"
+#include "peak.h"
 
 #define CK_ROW(operation, suffix) CK(operation##_##suffix)
 const ck_kernels CK(kernels) = {
@@ -31,4 +32,5 @@ const ck_kernels CK(kernels) = {
     .attend_finish = CK(attend_finish),
     .log_sum_exp = CK(log_sum_exp),
     .kl_divergence = CK(kl_divergence),
+    .dot_peak = CK(dot_peak),
 };

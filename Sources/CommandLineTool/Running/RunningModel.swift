@@ -45,7 +45,7 @@ struct RunningModel {
         try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil, isExact: true)
     }
 
-    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, isExact: Bool) throws {
+    init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, isExact: Bool) throws {
         let reader = try ModelFileReader(path: path)
         let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
         self.model = model
@@ -61,9 +61,12 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    func session(context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false) throws -> LlamaSession {
+    /// `pool`: other threads than the model's own.
+    func session(
+        context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false, pool: WorkerPool? = nil
+    ) throws -> LlamaSession {
         try LlamaSession(
             model: model, context: context, batch: batch, logitRows: logitRows, allLogits: allLogits, element: element, precision: precision,
-            kernels: kernels, pool: pool)
+            kernels: kernels, pool: pool ?? self.pool)
     }
 }
