@@ -4,7 +4,7 @@
 #define CK(name) ck_##name##_avxvnni_evex
 #define CK_TABLE_NAME "avxvnni"
 #define CK_ISA_AVX2 1
-#define CK_ISA_AVXVNNI 2
+#define CK_ISA_AVXVNNI 1
 #define CK_TOKEN_TILE 4
 #define CK_UNSIGNED_DOT 1
 #define CK_TILE_PANELS 1
@@ -12,6 +12,7 @@
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
 #include <immintrin.h>
+#define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512vl,avx512vnni"))), apply_to = function)
 #include "../templates/table.h"
 #pragma clang attribute pop

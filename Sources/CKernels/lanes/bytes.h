@@ -127,12 +127,7 @@ CK_INLINE i32x16 grid_apply(grid_lookup g, i32x16 index) {
     return half_join(grid_half(g, half_low(index), half_low(piece)), grid_half(g, half_high(index), half_high(piece)));
 }
 #if CK_ISA_AVXVNNI
-// The two encodings of one instruction: VEX, of processors without AVX-512, and EVEX, of AVX-512 with VL.
-#if CK_ISA_AVXVNNI == 1
 CK_INLINE __m256i dot_half(__m256i acc, __m256i u, __m256i s) { return _mm256_dpbusd_avx_epi32(acc, u, s); }
-#else
-CK_INLINE __m256i dot_half(__m256i acc, __m256i u, __m256i s) { return _mm256_dpbusd_epi32(acc, u, s); }
-#endif
 CK_INLINE i32x16 bytes_dot(i32x16 acc, i32x16 u, i32x16 s) {
     return half_join(dot_half(half_low(acc), half_low(u), half_low(s)), dot_half(half_high(acc), half_high(u), half_high(s)));
 }
