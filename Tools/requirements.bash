@@ -82,6 +82,21 @@ want_python() {
     PATH=$(dirname "$QUERN_PYTHON"):$PATH
 }
 
+# Sets qemu_aarch64 to the emulator and returns true where C programs can be built for aarch64 and run.
+want_aarch64() {
+    runs_aarch64 && return
+    install_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    runs_aarch64 && return
+    left_out+=("no cross build for aarch64 (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user): the NEON kernels are not tested")
+    return 1
+}
+runs_aarch64() {
+    local probe=.build/aarch64-probe
+    qemu_aarch64=$(command -v qemu-aarch64 || command -v qemu-aarch64-static) || return 1
+    qemu_aarch64=${qemu_aarch64##*/}
+    echo 'int main(void) { return 0; }' | clang --target=aarch64-linux-gnu -static -fuse-ld=lld -x c -o "$probe" - >/dev/null 2>&1 && "$qemu_aarch64" "$probe"
+}
+
 # quietly LOG WHAT COMMAND...: shows the log's errors, or its end, when the command fails.
 quietly() {
     local log=$1 what=$2 start=$SECONDS

@@ -5,7 +5,7 @@ import Glibc
 package struct KernelSet: @unchecked Sendable {  // Safe: points at a constant table that lives as long as the program.
     let table: UnsafePointer<ck_kernels>
 
-    /// "scalar", "avx2", "avx512".
+    /// "scalar", "avx2", "avxvnni", "avx512bw", "avx512" or "neon".
     package var name: String { String(cString: table.pointee.name) }
 
     private init(_ table: UnsafePointer<ck_kernels>) { self.table = table }

@@ -18,6 +18,16 @@ private let lacking = KernelSet.knownNames.filter { KernelSet(named: $0) == nil 
         #expect(KernelSet(named: "") == nil)
     }
 
+    // Two tables may share a name: the first that the machine can run is meant.
+    @Test func eachNameIsListedOnce() {
+        #expect(Set(KernelSet.knownNames).count == KernelSet.knownNames.count)
+        #if arch(x86_64)
+        #expect(KernelSet.knownNames == ["avx512", "avx512bw", "avxvnni", "avx2", "scalar"])
+        #elseif arch(arm64)
+        #expect(KernelSet.knownNames == ["neon", "scalar"])
+        #endif
+    }
+
     // Own processes: the environment belongs to the whole process.
     @Test func theEnvironmentChooses() async {
         await #expect(processExitsWith: .success) {

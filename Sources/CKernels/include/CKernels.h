@@ -106,7 +106,7 @@ typedef struct {
     int64_t (*dot_peak)(int64_t rounds);
 } ck_kernels;
 
-// The kernels for the name "scalar", "avx2" or "avx512", or NULL when this build or this machine does not have it. NULL name: the best.
+// The kernels for a name ("scalar" exists always; the others are the folders of this target), or NULL when this build or this machine does not have it. NULL name: the best.
 const ck_kernels *ck_find(const char *name);
 // Names of what was compiled, in the order of preference; returns their count.
 int ck_names(const char **names, int limit);

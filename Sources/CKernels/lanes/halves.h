@@ -34,7 +34,7 @@ CK_INLINE uint16_t scalar_to_f16(float v) {
     return (uint16_t)(sign | (magnitude >> 13));
 }
 
-#if CK_ISA_AVX512
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
 CK_INLINE f32x16 lane_from_f16(const void *p) { return (f32x16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 CK_INLINE void lane_to_f16(void *p, f32x16 v) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -51,6 +51,19 @@ CK_INLINE void lane_to_f16(void *p, f32x16 v) {
     lane_store(in, v);
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(_mm256_loadu_ps(in), _MM_FROUND_TO_NEAREST_INT));
     _mm_storeu_si128((__m128i *)p + 1, _mm256_cvtps_ph(_mm256_loadu_ps(in + 8), _MM_FROUND_TO_NEAREST_INT));
+}
+#elif CK_ISA_NEON
+CK_INLINE f32x16 lane_from_f16(const void *p) {
+    const uint16_t *h = p;
+    float out[16];
+    for (int i = 0; i < 16; i += 4) vst1q_f32(out + i, vcvt_f32_f16((float16x4_t)vld1_u16(h + i)));
+    return lane_load(out);
+}
+CK_INLINE void lane_to_f16(void *p, f32x16 v) {
+    uint16_t *h = p;
+    float in[16];
+    lane_store(in, v);
+    for (int i = 0; i < 16; i += 4) vst1_u16(h + i, (uint16x4_t)vcvt_f16_f32(vld1q_f32(in + i)));
 }
 #else
 CK_INLINE f32x16 lane_from_f16(const void *p) {

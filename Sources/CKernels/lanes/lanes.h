@@ -7,6 +7,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #pragma clang fp contract(off)
@@ -36,7 +38,7 @@ CK_INLINE f32x16 lane_abs(f32x16 v) { return (f32x16)((u32x16)v & 0x7fffffffu); 
 CK_INLINE i32x16 lane_selecti(i32x16 mask, i32x16 a, i32x16 b) { return (mask & a) | (~mask & b); }
 CK_INLINE f32x16 lane_select(i32x16 mask, f32x16 a, f32x16 b) { return (f32x16)lane_selecti(mask, (i32x16)a, (i32x16)b); }
 // a < b ? a : b, as the x86 instruction does it: b when either is NaN
-#if CK_ISA_AVX512
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
 CK_INLINE f32x16 lane_min(f32x16 a, f32x16 b) { return (f32x16)_mm512_min_ps((__m512)a, (__m512)b); }
 CK_INLINE f32x16 lane_max(f32x16 a, f32x16 b) { return (f32x16)_mm512_max_ps((__m512)a, (__m512)b); }
 #else

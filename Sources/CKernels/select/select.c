@@ -2,23 +2,46 @@
 // too (XGETBV), which __builtin_cpu_supports checks.
 #include "../include/CKernels.h"
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 extern const ck_kernels ck_kernels_scalar;
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels_avx2, ck_kernels_avx512;
+extern const ck_kernels ck_kernels_avx512, ck_kernels_avx512bw, ck_kernels_avxvnni, ck_kernels_avxvnni_evex, ck_kernels_avx2;
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
-static int has_avx512(void) {
+static int has_avx512bw(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+           __builtin_cpu_supports("avx512dq");
 }
+static int has_avx512(void) { return has_avx512bw() && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"); }
+// Read from CPUID, leaf 7, subleaf 1: libraries behind __builtin_cpu_supports that are older than the instruction do not know it.
+static int has_avxvnni(void) {
+    unsigned a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1 << 4);
+}
+static int has_avxvnni_evex(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+#elif defined(__aarch64__)
+extern const ck_kernels ck_kernels_neon;
+static int has_neon(void) { return (getauxval(AT_HWCAP) & 1 << 20) != 0; }  // HWCAP_ASIMDDP
 #endif
 static int always(void) { return 1; }
 
-// In the order of preference.
+// In the order of preference. Of two with the same name the first that can run is meant. AVX-512 comes before AVX-VNNI even without
+// VNNI of its own: the look-ups of 4-bit codes take more time than the dot products.
 static const struct { const ck_kernels *kernels; int (*available)(void); } candidates[] = {
 #if defined(__x86_64__)
     {&ck_kernels_avx512, has_avx512},
+    {&ck_kernels_avx512bw, has_avx512bw},
+    {&ck_kernels_avxvnni, has_avxvnni},
+    {&ck_kernels_avxvnni_evex, has_avxvnni_evex},
     {&ck_kernels_avx2, has_avx2},
+#elif defined(__aarch64__)
+    {&ck_kernels_neon, has_neon},
 #endif
     {&ck_kernels_scalar, always},
 };
@@ -31,7 +54,8 @@ const ck_kernels *ck_find(const char *name) {
 }
 int ck_names(const char **names, int limit) {
     int count = 0;
-    for (int i = 0; i < candidate_count && count < limit; i++) names[count++] = candidates[i].kernels->name;
+    for (int i = 0; i < candidate_count && count < limit; i++)
+        if (!count || strcmp(names[count - 1], candidates[i].kernels->name)) names[count++] = candidates[i].kernels->name;
     return count;
 }
 

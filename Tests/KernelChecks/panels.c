@@ -1,0 +1,142 @@
+// Between source rows, float panels and stored panels.
+#include "case.h"
+#include <string.h>
+
+int64_t panel_bytes(int type, int64_t padded);
+void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel);
+const uint8_t *case_grids(check_case *c);
+
+static int is_quantized(int type) { return type != CK_F32 && type != CK_F16; }
+
+int64_t panel_bytes(int type, int64_t padded) {
+    if (!is_quantized(type)) return padded * (type == CK_F32 ? 64 : 32);
+    int64_t superblock = type == CK_Q8 ? 2112 : type == CK_Q4 ? 1152 : 1088;
+    return 64 + ((padded + 255) / 256 * 16 + 63) / 64 * 64 + padded / 128 * superblock;
+}
+
+// Random headers, factors and codes, or in some rounds all the same extreme byte. Row scales of both signs.
+void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {
+    if (type == CK_F16) fill_halves(c, (uint16_t *)panel, 16 * padded);
+    else if (type == CK_F32) fill_floats(c, (float *)panel, 16 * padded, 4);
+    else {
+        static const uint8_t extremes[] = {0x00, 0xff, 0x20, 0x1f, 0xc0, 0x3f};
+        int64_t bytes = panel_bytes(type, padded);
+        if (c->round % 8 == 7) memset(panel, extremes[c->round / 8 % 6], (size_t)bytes);
+        else
+            for (int64_t i = 0; i < bytes; i++) panel[i] = (uint8_t)(random_bits(c) >> 56);
+        for (int r = 0; r < 16; r++) {
+            float scale = c->round % 11 == 10 && r % 5 == 0 ? 0 : random_float(c, 0.01f);
+            memcpy(panel + 4 * r, &scale, 4);
+        }
+    }
+}
+
+// 64 grid bytes within 0...127.
+const uint8_t *case_grids(check_case *c) {
+    uint8_t *grids = case_input(c, "grids", 64, 1);
+    for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? 127 : 0) : grids[i] & 127;
+    return grids;
+}
+
+static int64_t random_padded(check_case *c, int type) { return is_quantized(type) ? 128 * random_within(c, 1, 5) : random_count(c, 600); }
+
+// [padded][16] floats; the rows differ in size, some are zero.
+static void fill_rows(check_case *c, float *xt, int64_t padded, int least_exponent, int largest_exponent) {
+    fill_floats(c, xt, 16 * padded, 1);
+    for (int r = 0; r < 16; r++) {
+        float size = random_bits(c) % 8 == 0 ? 0 : __builtin_ldexpf(1, (int)random_within(c, least_exponent, largest_exponent));
+        for (int64_t k = 0; k < padded; k++) xt[16 * k + r] *= size;
+    }
+}
+
+void check_widen(check_case *c, const ck_kernels *kernels) {
+    const int type = 1 + (int)(c->round % 3);
+    const int64_t size = type == CK_SOURCE_F32 ? 4 : 2, rows = 1 + c->round % 16, columns = random_count(c, 400);
+    const int64_t padded = c->round % 2 ? columns : (columns + 127) / 128 * 128;
+    const int64_t row_bytes = size * (columns + (c->round % 4 == 3 ? random_within(c, 1, 9) : 0));
+    uint8_t *source = case_input(c, "source", row_bytes * (rows - 1) + size * columns, 1);
+    for (int64_t i = 0; i + size <= row_bytes * (rows - 1) + size * columns; i += size) {
+        uint32_t bits = (uint32_t)random_bits(c), exponent = type == CK_SOURCE_F32 ? 0x7f800000 : type == CK_SOURCE_F16 ? 0x7c00 : 0x7f80;
+        if ((bits & exponent) == exponent) bits ^= exponent & (0 - exponent);  // the lowest bit of the exponent
+        memcpy(source + i, &bits, (size_t)size);
+    }
+    // Sometimes an infinity, sometimes a quiet NaN somewhere
+    if (c->round % 5 < 2) {
+        uint32_t bits = type == CK_SOURCE_F32 ? 0x7f800000 : type == CK_SOURCE_F16 ? 0x7c00 : 0x7f80;
+        if (c->round % 5) bits |= type == CK_SOURCE_F32 ? 0x80400000 : type == CK_SOURCE_F16 ? 0x8200 : 0x8040;
+        memcpy(source + random_within(c, 0, rows - 1) * row_bytes + size * random_within(c, 0, columns - 1), &bits, (size_t)size);
+    }
+    float *xt = case_output(c, "xt", 64 * padded, 4);
+    int64_t *bad = case_output(c, "result", 8, 8);
+    case_describe(c, "source type %d, %d rows of %d columns, padded %d", type, (int)rows, (int)columns, (int)padded);
+    *bad = kernels->widen(source, type, row_bytes, rows, columns, padded, xt);
+}
+
+void check_measure(check_case *c, const ck_kernels *kernels) {
+    const int64_t columns = random_count(c, 600);
+    float *xt = case_input(c, "xt", 64 * columns, 4), *vt = case_input(c, "vt", 64 * columns, 4);
+    // The squares of some rows leave the range of f32.
+    if (c->round % 4 == 3) fill_rows(c, xt, columns, -100, 80);
+    else fill_rows(c, xt, columns, -8, 8);
+    for (int64_t i = 0; i < 16 * columns; i++) vt[i] = c->round % 6 == 5 ? xt[i] : xt[i] + xt[i] * random_float(c, 0.1f);
+    ck_panel_errors *errors = case_output(c, "errors", sizeof *errors, 8);
+    case_describe(c, "%d columns", (int)columns);
+    kernels->measure(xt, vt, columns, errors);
+}
+
+void check_encode(check_case *c, const ck_kernels *kernels) {
+    const int64_t padded = random_padded(c, c->type);
+    const uint8_t *grids = case_grids(c);
+    ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
+    ck_prepare_grids(grids, tables);
+    float *xt = case_input(c, "xt", 64 * padded, 4);
+    if (c->round % 3 == 2) fill_rows(c, xt, padded, -140, c->type == CK_F16 ? 14 : 120);
+    else fill_rows(c, xt, padded, -10, 4);
+    uint8_t *panel = case_output(c, "panel", panel_bytes(c->type, padded), 64);
+    case_describe(c, "%d padded columns", (int)padded);
+    kernels->encode[c->type](xt, padded, tables, panel);
+}
+
+void check_decode(check_case *c, const ck_kernels *kernels) {
+    const int64_t padded = random_padded(c, c->type);
+    const uint8_t *grids = case_grids(c);
+    uint8_t *panel = case_input(c, "panel", panel_bytes(c->type, padded), 64);
+    fill_panel(c, c->type, padded, panel);
+    float *vt = case_output(c, "vt", 64 * padded, 4);
+    case_describe(c, "%d padded columns", (int)padded);
+    kernels->decode[c->type](panel, padded, grids, vt);
+}
+
+void check_decode_row(check_case *c, const ck_kernels *kernels) {
+    const int64_t columns = random_count(c, 600), padded = is_quantized(c->type) ? (columns + 127) / 128 * 128 : columns, row = c->round % 16;
+    const uint8_t *grids = case_grids(c);
+    uint8_t *panel = case_input(c, "panel", panel_bytes(c->type, padded), 64);
+    fill_panel(c, c->type, padded, panel);
+    float *out = case_output(c, "out", 4 * columns, 4);
+    case_describe(c, "row %d, %d columns", (int)row, (int)columns);
+    kernels->decode_row[c->type](panel, columns, grids, row, out);
+}
+
+// Tokens 1 ... 20 in turn. The activations are those that quantize_activations can give: within +-127, sums to match.
+void check_matmul(check_case *c, const ck_kernels *kernels) {
+    const int64_t tokens = 1 + c->round % 20, panels = 1 + c->round / 20 % 3, columns = random_count(c, 640), padded = (columns + 127) / 128 * 128;
+    const int64_t bytes = panel_bytes(c->type, is_quantized(c->type) ? padded : columns), stride = 16 * panels + random_within(c, 0, 3) * 5;
+    const uint8_t *grids = case_grids(c);
+    uint8_t *panel = case_input(c, "panel", panels * bytes, 64);
+    for (int64_t p = 0; p < panels; p++) fill_panel(c, c->type, is_quantized(c->type) ? padded : columns, panel + p * bytes);
+    float *x = case_floats(c, "x", tokens * padded, 8), *scale = case_input(c, "scale", tokens * padded / 8, 4);
+    for (int64_t i = 0; i < tokens * padded / 32; i++) scale[i] = c->round % 13 == 12 ? 0 : random_float(c, 1) + 1;
+    int8_t *q = case_input(c, "q", tokens * padded, 64);
+    int32_t *sum = case_input(c, "sum", tokens * padded / 4, 4);
+    memset(sum, 0, (size_t)(tokens * padded / 4));
+    for (int64_t i = 0; i < tokens * padded; i++) {
+        if (c->round % 6 == 5) q[i] = c->round & 8 ? 127 : -127;
+        else if (c->round % 6 == 4) q[i] = q[i] < 0 ? -127 : 127;
+        else if (q[i] == -128) q[i] = 0;
+        sum[i / 16] += q[i];
+    }
+    const ck_activations activations = {x, q, scale, sum, padded};
+    float *out = case_output(c, "out", 4 * ((tokens - 1) * stride + 16 * panels), 4);
+    case_describe(c, "%d panels, %d columns, %d tokens, out stride %d", (int)panels, (int)columns, (int)tokens, (int)stride);
+    kernels->matmul[c->type](panel, panels, bytes, columns, grids, &activations, tokens, out, stride);
+}
