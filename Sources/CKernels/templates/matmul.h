@@ -5,6 +5,21 @@
 //   at the end       total x row scale
 // For the 4-bit types |n| < 2^24, so f32(n) is exact; for q8 it is rounded once, which f32(s) x f32(dot product) does, too.
 
+// Header bytes of the 4-bit types: the scale as float, and the grid's number times 16 in each of the lane's bytes.
+CK_INLINE f32x16 q4_scale(const uint8_t *header) { return lane_float((lane_from_u8(header) & 63) - 32); }
+CK_INLINE i32x16 q4_grid(const uint8_t *header) { return (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u); }
+CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
+    return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
+}
+
+// A set may bring its own panel_product where the one below would have to imitate its look-ups and dot products.
+#ifdef CK_PANEL_PRODUCT
+#include CK_PANEL_PRODUCT
+#else
+
+typedef grid_lookup panel_tables;
+CK_INLINE void panel_tables_prepare(panel_tables *tables, const uint8_t *grids) { *tables = grid_load(grids); }
+
 // Integer dot products of one block for `tokens` tokens. LINES lines of 4-bit codes from `codes`, activations from column `k`.
 CK_INLINE void dot_block_q4(const uint8_t *codes, const int lines, i32x16 grid, grid_lookup table, const ck_activations *x, int64_t token,
                             const int tokens, int64_t k, i32x16 *sums) {
@@ -38,13 +53,6 @@ CK_INLINE void dot_block_q8(const uint8_t *codes, const ck_activations *x, int64
         }
     }
 }
-// Header bytes of the 4-bit types: the scale as float, and the grid's number times 16 in each of the lane's bytes.
-CK_INLINE f32x16 q4_scale(const uint8_t *header) { return lane_float((lane_from_u8(header) & 63) - 32); }
-CK_INLINE i32x16 q4_grid(const uint8_t *header) { return (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u); }
-CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
-    return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
-}
-
 // n of the 32 columns from k on, whose headers and codes are given.
 CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const int type, grid_lookup table, const ck_activations *x,
                            int64_t token, const int tokens, int64_t k, f32x16 *n) {
@@ -64,8 +72,9 @@ CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const in
 }
 
 // One panel for `tokens` tokens (a constant after inlining).
-CK_INLINE void panel_product(const uint8_t *panel, const int type, grid_lookup table, const ck_activations *x, int64_t token, const int tokens,
-                             float *out, int64_t token_stride) {
+CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_tables *tables, const ck_activations *x, int64_t token,
+                             const int tokens, float *out, int64_t token_stride) {
+    const panel_tables table = *tables;
     const int header_of_32 = type == CK_Q4 ? 32 : 16, codes_of_32 = type == CK_Q8 ? 512 : 256;
     const int64_t unit = 4 * (header_of_32 + codes_of_32);
     const uint8_t *superblock = panel + header_bytes(x->padded);
@@ -90,19 +99,22 @@ CK_INLINE void panel_product(const uint8_t *panel, const int type, grid_lookup t
     for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride, total[t] * rows);
 }
 
+#endif
+
 #define CK_QUANTIZED_MATMUL(suffix, type)                                                                                                  \
-    static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,        \
+    static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,      \
                                     const ck_activations *x, int64_t tokens, float *out, int64_t token_stride) {                           \
         (void)columns;                                                                                                                     \
         const uint8_t none[64] = {0};                                                                                                      \
-        const grid_lookup table = grid_load(type == CK_Q8 ? none : grids);                                                                  \
-        for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                             \
+        panel_tables tables;                                                                                                               \
+        panel_tables_prepare(&tables, type == CK_Q8 ? none : grids);                                                                       \
+        for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                            \
             int64_t t = 0;                                                                                                                 \
             for (; t + CK_TOKEN_TILE <= tokens; t += CK_TOKEN_TILE)                                                                        \
-                panel_product(panel, type, table, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                               \
-            for (; t + 4 <= tokens; t += 4) panel_product(panel, type, table, x, t, 4, out + t * token_stride, token_stride);               \
-            for (; t + 2 <= tokens; t += 2) panel_product(panel, type, table, x, t, 2, out + t * token_stride, token_stride);               \
-            for (; t < tokens; t++) panel_product(panel, type, table, x, t, 1, out + t * token_stride, token_stride);                       \
+                panel_product(panel, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                            \
+            for (; t + 4 <= tokens; t += 4) panel_product(panel, type, &tables, x, t, 4, out + t * token_stride, token_stride);            \
+            for (; t + 2 <= tokens; t += 2) panel_product(panel, type, &tables, x, t, 2, out + t * token_stride, token_stride);            \
+            for (; t < tokens; t++) panel_product(panel, type, &tables, x, t, 1, out + t * token_stride, token_stride);                    \
         }                                                                                                                                  \
     }
 CK_QUANTIZED_MATMUL(q4, CK_Q4)
