@@ -7,10 +7,11 @@ void check_quantize_activations(check_case *c, const ck_kernels *kernels) {
     const int64_t columns = random_count(c, 700), padded = (columns + 127) / 128 * 128;
     const float *x = case_floats(c, "x", columns, limits[c->round % 6]);
     int8_t *q = case_output(c, "q", padded, 64);
+    uint8_t *u = case_output(c, "u", padded, 64);
     float *scale = case_output(c, "scale", padded / 8, 4);
     int32_t *sum = case_output(c, "sum", padded / 4, 4);
     case_describe(c, "%d columns within +-%g", (int)columns, (double)limits[c->round % 6]);
-    kernels->quantize_activations(x, columns, padded, q, scale, sum);
+    kernels->quantize_activations(x, columns, padded, q, u, scale, sum);
 }
 
 void check_rms_norm(check_case *c, const ck_kernels *kernels) {
@@ -66,31 +67,6 @@ void check_narrow_f16(check_case *c, const ck_kernels *kernels) {
     uint16_t *out = case_output(c, "out", 2 * count, 2);
     case_describe(c, "%d values", (int)count);
     kernels->narrow_f16(x, count, out);
-}
-
-// Head sizes 1 ... 80 in turn, and the usual ones. The stride leaves room for further key-value heads.
-void check_attend(check_case *c, const ck_kernels *kernels) {
-    static const int64_t usual[] = {64, 96, 112, 128};
-    const int64_t size = c->round % 2 ? 1 + c->round / 2 % 80 : usual[c->round / 2 % 4], count = random_count(c, 150);
-    const int64_t stride = size * (1 + c->round % 3), elements = (count - 1) * stride + size;
-    const int is_f32 = c->type;
-    const float *query = case_floats(c, "query", size, c->round % 4 == 3 ? 30 : 2);
-    void *cache[2];
-    for (int i = 0; i < 2; i++) {
-        cache[i] = case_input(c, i ? "values" : "keys", (is_f32 ? 4 : 2) * elements, is_f32 ? 4 : 2);
-        if (is_f32) fill_floats(c, cache[i], elements, 3);
-        else {
-            fill_halves(c, cache[i], elements);
-            // exponents below 4, and subnormal ones
-            for (int64_t j = 0; j < elements; j++) ((uint16_t *)cache[i])[j] &= 0xc3ff | (0x3c00 & ~(uint16_t)(c->round % 2 << 13));
-            for (int64_t j = 0; j < elements; j++)
-                if (((uint16_t *)cache[i])[j] & 0x4000) ((uint16_t *)cache[i])[j] &= 0xc3ff;
-        }
-    }
-    float *scores = case_input(c, "scores", 4 * (count + 16), 4);
-    float *out = case_output(c, "out", 4 * size, 4);
-    case_describe(c, "head of %d, %d positions, stride %d", (int)size, (int)count, (int)stride);
-    kernels->attend(query, cache[0], cache[1], is_f32, stride, count, size, 0.125f, scores, out);
 }
 
 void check_log_sum_exp(check_case *c, const ck_kernels *kernels) {

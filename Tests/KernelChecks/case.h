@@ -45,13 +45,18 @@ void check_encode(check_case *c, const ck_kernels *kernels);
 void check_decode(check_case *c, const ck_kernels *kernels);
 void check_decode_row(check_case *c, const ck_kernels *kernels);
 void check_matmul(check_case *c, const ck_kernels *kernels);
+void check_tiles(check_case *c, const ck_kernels *kernels);
+void check_requantized_tiles(check_case *c, const ck_kernels *kernels);
 void check_quantize_activations(check_case *c, const ck_kernels *kernels);
 void check_rms_norm(check_case *c, const ck_kernels *kernels);
 void check_add(check_case *c, const ck_kernels *kernels);
 void check_swiglu(check_case *c, const ck_kernels *kernels);
 void check_rotate(check_case *c, const ck_kernels *kernels);
 void check_narrow_f16(check_case *c, const ck_kernels *kernels);
+void check_store_position(check_case *c, const ck_kernels *kernels);
 void check_attend(check_case *c, const ck_kernels *kernels);
+void check_attend_merge(check_case *c, const ck_kernels *kernels);
+void check_attend_finish(check_case *c, const ck_kernels *kernels);
 void check_log_sum_exp(check_case *c, const ck_kernels *kernels);
 void check_kl_divergence(check_case *c, const ck_kernels *kernels);
 
@@ -81,4 +86,12 @@ void fill_halves(check_case *c, uint16_t *values, int64_t count);
 void case_compare(check_case *c);
 // Leaves the newest buffer out of the digest, which is compared between processors.
 void case_leave_out_of_digest(check_case *c);
+
+// In panels.c
+int is_quantized(int type);
+int64_t panel_bytes(int type, int64_t padded);
+// Random headers, factors and codes, or in some rounds all the same extreme byte. Row scales of both signs.
+void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel);
+// 64 grid bytes within 0...127.
+const uint8_t *case_grids(check_case *c);
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// One row per kernel function: its place in ck_kernels, what calls it, storage type or what else the run function wants to know, rounds.
+// One row per kernel function: its place in ck_kernels, what calls it, the storage type or cache element that this takes, rounds.
 #define ROW(field, run, type, rounds) {#field, offsetof(ck_kernels, field), run, type, rounds}
 #define ROW_OF(field, what, run, type, rounds) {#field " " what, offsetof(ck_kernels, field), run, type, rounds}
 const kernel_check kernel_checks[] = {
@@ -37,14 +37,26 @@ const kernel_check kernel_checks[] = {
     ROW(matmul[CK_Q8], check_matmul, CK_Q8, 240),
     ROW(matmul[CK_Q4], check_matmul, CK_Q4, 240),
     ROW(matmul[CK_Q4S], check_matmul, CK_Q4S, 240),
+    ROW(tiles[CK_Q8], check_tiles, CK_Q8, 60),
+    ROW(tiles[CK_Q4], check_tiles, CK_Q4, 60),
+    ROW(tiles[CK_Q4S], check_tiles, CK_Q4S, 60),
+    ROW(requantized_tiles[CK_Q8], check_requantized_tiles, CK_Q8, 20),
+    ROW(requantized_tiles[CK_Q4], check_requantized_tiles, CK_Q4, 60),
+    ROW(requantized_tiles[CK_Q4S], check_requantized_tiles, CK_Q4S, 60),
     ROW(quantize_activations, check_quantize_activations, 0, 120),
     ROW(rms_norm, check_rms_norm, 0, 120),
     ROW(add, check_add, 0, 120),
     ROW(swiglu, check_swiglu, 0, 120),
     ROW(rotate, check_rotate, 0, 210),
     ROW(narrow_f16, check_narrow_f16, 0, 120),
-    ROW_OF(attend, "fp16 cache", check_attend, 0, 160),
-    ROW_OF(attend, "f32 cache", check_attend, 1, 160),
+    ROW_OF(store_position, "f16", check_store_position, CK_CACHE_F16, 160),
+    ROW_OF(store_position, "f32", check_store_position, CK_CACHE_F32, 40),
+    ROW_OF(store_position, "q8", check_store_position, CK_CACHE_Q8, 160),
+    ROW_OF(attend, "f16", check_attend, CK_CACHE_F16, 80),
+    ROW_OF(attend, "f32", check_attend, CK_CACHE_F32, 40),
+    ROW_OF(attend, "q8", check_attend, CK_CACHE_Q8, 80),
+    ROW(attend_merge, check_attend_merge, 0, 60),
+    ROW(attend_finish, check_attend_finish, 0, 40),
     ROW(log_sum_exp, check_log_sum_exp, 0, 60),
     ROW(kl_divergence, check_kl_divergence, 0, 60),
 };
@@ -137,7 +149,7 @@ static int passes(const kernel_check *check, const ck_kernels *kernels, int roun
             return 0;
         }
     }
-    printf("%-9s %-22s %4d cases  %016llx\n", kernels->name, check->name, rounds, (unsigned long long)hash);
+    printf("%-9s %-24s %4d cases  %016llx\n", kernels->name, check->name, rounds, (unsigned long long)hash);
     return 1;
 }
 
@@ -168,7 +180,7 @@ int main(int count, char **arguments) {
             if (!strstr(check->name, only) || !is_present(kernels, check->offset)) continue;
             int rounds = check->rounds * percent / 100;
             if (passes(check, kernels, rounds ? rounds : 1)) passed++;
-            else { printf("%-9s %-22s FAILED\n", kernels->name, check->name); failed++; }
+            else { printf("%-9s %-24s FAILED\n", kernels->name, check->name); failed++; }
             fflush(stdout);
         }
     }

@@ -2,19 +2,13 @@
 #include "case.h"
 #include <string.h>
 
-int64_t panel_bytes(int type, int64_t padded);
-void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel);
-const uint8_t *case_grids(check_case *c);
-
-static int is_quantized(int type) { return type != CK_F32 && type != CK_F16; }
-
+int is_quantized(int type) { return type != CK_F32 && type != CK_F16; }
 int64_t panel_bytes(int type, int64_t padded) {
     if (!is_quantized(type)) return padded * (type == CK_F32 ? 64 : 32);
     int64_t superblock = type == CK_Q8 ? 2112 : type == CK_Q4 ? 1152 : 1088;
     return 64 + ((padded + 255) / 256 * 16 + 63) / 64 * 64 + padded / 128 * superblock;
 }
 
-// Random headers, factors and codes, or in some rounds all the same extreme byte. Row scales of both signs.
 void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {
     if (type == CK_F16) fill_halves(c, (uint16_t *)panel, 16 * padded);
     else if (type == CK_F32) fill_floats(c, (float *)panel, 16 * padded, 4);
@@ -31,7 +25,6 @@ void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {
     }
 }
 
-// 64 grid bytes within 0...127.
 const uint8_t *case_grids(check_case *c) {
     uint8_t *grids = case_input(c, "grids", 64, 1);
     for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? 127 : 0) : grids[i] & 127;
@@ -115,28 +108,4 @@ void check_decode_row(check_case *c, const ck_kernels *kernels) {
     float *out = case_output(c, "out", 4 * columns, 4);
     case_describe(c, "row %d, %d columns", (int)row, (int)columns);
     kernels->decode_row[c->type](panel, columns, grids, row, out);
-}
-
-// Tokens 1 ... 20 in turn. The activations are those that quantize_activations can give: within +-127, sums to match.
-void check_matmul(check_case *c, const ck_kernels *kernels) {
-    const int64_t tokens = 1 + c->round % 20, panels = 1 + c->round / 20 % 3, columns = random_count(c, 640), padded = (columns + 127) / 128 * 128;
-    const int64_t bytes = panel_bytes(c->type, is_quantized(c->type) ? padded : columns), stride = 16 * panels + random_within(c, 0, 3) * 5;
-    const uint8_t *grids = case_grids(c);
-    uint8_t *panel = case_input(c, "panel", panels * bytes, 64);
-    for (int64_t p = 0; p < panels; p++) fill_panel(c, c->type, is_quantized(c->type) ? padded : columns, panel + p * bytes);
-    float *x = case_floats(c, "x", tokens * padded, 8), *scale = case_input(c, "scale", tokens * padded / 8, 4);
-    for (int64_t i = 0; i < tokens * padded / 32; i++) scale[i] = c->round % 13 == 12 ? 0 : random_float(c, 1) + 1;
-    int8_t *q = case_input(c, "q", tokens * padded, 64);
-    int32_t *sum = case_input(c, "sum", tokens * padded / 4, 4);
-    memset(sum, 0, (size_t)(tokens * padded / 4));
-    for (int64_t i = 0; i < tokens * padded; i++) {
-        if (c->round % 6 == 5) q[i] = c->round & 8 ? 127 : -127;
-        else if (c->round % 6 == 4) q[i] = q[i] < 0 ? -127 : 127;
-        else if (q[i] == -128) q[i] = 0;
-        sum[i / 16] += q[i];
-    }
-    const ck_activations activations = {x, q, scale, sum, padded};
-    float *out = case_output(c, "out", 4 * ((tokens - 1) * stride + 16 * panels), 4);
-    case_describe(c, "%d panels, %d columns, %d tokens, out stride %d", (int)panels, (int)columns, (int)tokens, (int)stride);
-    kernels->matmul[c->type](panel, panels, bytes, columns, grids, &activations, tokens, out, stride);
 }

@@ -1,0 +1,55 @@
+// Stored panels times activations.
+#include "case.h"
+#include <string.h>
+
+typedef struct {
+    int64_t tokens, panels, columns, bytes, stride;
+    const uint8_t *grids, *panel;
+    ck_activations x;
+} product;
+
+// The activations are those that quantize_activations can give: within +-127, sums and biased bytes to match.
+static product case_product(check_case *c, int64_t tokens, int64_t panels, int64_t most_columns) {
+    product p = {.tokens = tokens, .panels = panels, .columns = random_count(c, most_columns)};
+    const int64_t padded = (p.columns + 127) / 128 * 128, values = tokens * padded;
+    p.bytes = panel_bytes(c->type, is_quantized(c->type) ? padded : p.columns);
+    p.stride = 16 * panels + random_within(c, 0, 3) * 5;
+    p.grids = case_grids(c);
+    uint8_t *panel = case_input(c, "panel", panels * p.bytes, 64);
+    for (int64_t i = 0; i < panels; i++) fill_panel(c, c->type, is_quantized(c->type) ? padded : p.columns, panel + i * p.bytes);
+    p.panel = panel;
+    float *x = case_floats(c, "x", values, 8), *scale = case_input(c, "scale", values / 8, 4);
+    for (int64_t i = 0; i < values / 32; i++) scale[i] = c->round % 13 == 12 ? 0 : random_float(c, 1) + 1;
+    int8_t *q = case_input(c, "q", values, 64);
+    uint8_t *u = case_input(c, "u", values, 64);
+    int32_t *sum = case_input(c, "sum", values / 4, 4);
+    memset(sum, 0, (size_t)(values / 4));
+    for (int64_t i = 0; i < values; i++) {
+        if (c->round % 6 == 5) q[i] = c->round & 8 ? 127 : -127;
+        else if (c->round % 6 == 4) q[i] = q[i] < 0 ? -127 : 127;
+        else if (q[i] == -128) q[i] = 0;
+        u[i] = (uint8_t)q[i] ^ 0x80;
+        sum[i / 16] += q[i];
+    }
+    p.x = (ck_activations){.x = x, .q = q, .scale = scale, .sum = sum, .u = u, .padded = padded};
+    case_describe(c, "%d panels, %d columns, %d tokens, out stride %d", (int)panels, (int)p.columns, (int)tokens, (int)p.stride);
+    return p;
+}
+static float *product_output(check_case *c, const product *p) {
+    return case_output(c, "out", 4 * ((p->tokens - 1) * p->stride + 16 * p->panels), 4);
+}
+
+// Tokens 1 ... 20 in turn.
+void check_matmul(check_case *c, const ck_kernels *kernels) {
+    const product p = case_product(c, 1 + c->round % 20, 1 + c->round / 20 % 3, 640);
+    kernels->matmul[c->type](p.panel, p.panels, p.bytes, p.columns, p.grids, &p.x, p.tokens, product_output(c, &p), p.stride);
+}
+
+// One to five panels, so that there are pairs and single ones; columns below and above those that are expanded at once.
+static void check_tiles_of(check_case *c, ck_tiles tiles) {
+    const product p = case_product(c, 1 + c->round % 20, 1 + c->round % 5, 1300);
+    void *scratch = case_input(c, "scratch", CK_TILE_SCRATCH, 64);
+    tiles(p.panel, p.panels, p.bytes, p.grids, &p.x, p.tokens, scratch, product_output(c, &p), p.stride);
+}
+void check_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->tiles[c->type]); }
+void check_requantized_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->requantized_tiles[c->type]); }
