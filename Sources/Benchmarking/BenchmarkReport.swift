@@ -46,6 +46,12 @@ package struct BenchmarkReport: Sendable {
         package var readBandwidth: Spread
         /// Operations per second; a multiplication with its addition counts as two.
         package var int8Peak: Spread
+
+        package init(threads: Int, readBandwidth: Spread, int8Peak: Spread) {
+            self.threads = threads
+            self.readBandwidth = readBandwidth
+            self.int8Peak = int8Peak
+        }
     }
 
     package struct Result: Sendable {

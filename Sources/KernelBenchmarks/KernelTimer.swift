@@ -7,6 +7,9 @@ struct KernelTimer {
     /// A run's least duration in seconds: long against the clock's resolution, short against the system's time slice.
     private static let shortest = 1e-3
 
+    /// A slow kernel gets fewer runs, two at least: not more than this many seconds of them.
+    private static let longest = 0.5
+
     /// Seconds per call with each set; the sets take turns.
     func best(of sets: [KernelSet], _ call: (KernelSet) -> Void) -> [Double] {
         let counts = sets.map { set in
@@ -14,8 +17,13 @@ struct KernelTimer {
             return max(1, Int((Self.shortest / max(time(1, set, call), 1e-9)).rounded(.up)))
         }
         var best = [Double](repeating: .infinity, count: sets.count)
-        for _ in 0..<runs {
-            for (index, set) in sets.enumerated() { best[index] = min(best[index], time(counts[index], set, call)) }
+        var spent = [Double](repeating: 0, count: sets.count)
+        for run in 0..<runs {
+            for (index, set) in sets.enumerated() where run < 2 || spent[index] < Self.longest {
+                let seconds = time(counts[index], set, call)
+                best[index] = min(best[index], seconds)
+                spent[index] += seconds * Double(counts[index])
+            }
         }
         return best
     }

@@ -56,9 +56,15 @@ private let lacking = KernelSet.knownNames.filter { KernelSet(named: $0) == nil 
         }
     }
 
-    @Test func readMemoryReadsEveryWord() {
+    @Test(arguments: KernelSet.available.map(\.name)) func dotProductLoopsSayWhatTheyDid(name: String) throws {
+        let kernels = try #require(KernelSet(named: name))
+        #expect(kernels.dotProductLoop(rounds: 0) == 0)
+        #expect(kernels.dotProductLoop(rounds: 3) == 3 * 8192)
+    }
+
+    @Test(arguments: [1, 63, 64, 65, 200, 4096 + 17]) func readMemoryReadsEveryWord(count: Int) {
         var random = SplitMix64(seed: 8)
-        let words = (0..<64).map { _ in random.next() }
+        let words = (0..<count).map { _ in random.next() }
         let memory = GuardedMemory(words)
         #expect(KernelSet.readMemory(memory.raw) == words.reduce(0, &+))
     }

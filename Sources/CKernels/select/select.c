@@ -73,10 +73,18 @@ void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables) {
         }
 }
 
+// Eight streams at once: the processor's prefetchers stop at the end of a page, and with one stream the memory then waits too.
 uint64_t ck_read_memory(const void *p, int64_t bytes) {
+    typedef uint64_t pair __attribute__((vector_size(16), aligned(8)));
+    enum { streams = 8, line = 8 };
     const uint64_t *words = p;
-    uint64_t sum[8] = {0};
-    for (int64_t i = 0; i + 8 <= bytes / 8; i += 8)
-        for (int j = 0; j < 8; j++) sum[j] += words[i + j];
-    return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+    const int64_t count = bytes / 8, part = count / (streams * line) * line;
+    pair sum[streams] = {0};
+    for (int64_t i = 0; i < part; i += line)
+        for (int s = 0; s < streams; s++)
+            for (int j = 0; j < line; j += 2) sum[s] += *(const pair *)(words + s * part + i + j);
+    uint64_t total = 0;
+    for (int s = 0; s < streams; s++) total += sum[s][0] + sum[s][1];
+    for (int64_t i = streams * part; i < count; i++) total += words[i];
+    return total;
 }
