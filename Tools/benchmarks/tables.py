@@ -41,8 +41,10 @@ def processor():
     return f"{names[0] if names else platform.machine()}, {len(names) or 'unknown'} processors"
 
 
-def commit():
-    """The commit of this folder, '+ changes' when tracked files differ from it."""
+def commit(program):
+    """The commit of this folder, '+ changes' when tracked files differ from it; the path of a program from elsewhere."""
+    if ROOT not in Path(program).resolve().parents:
+        return f"unknown ({program})"
     try:
         git = ["git", "-C", str(ROOT)]
         found = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
