@@ -57,8 +57,8 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    func session(context: Int, batch: Int = 64, allLogits: Bool = false) throws -> LlamaSession {
+    func session(context: Int, batch: Int = 64, allLogits: Bool = false, logitRows: Int = 1) throws -> LlamaSession {
         try LlamaSession(
-            model: model, context: context, batch: batch, allLogits: allLogits, element: element, kernels: kernels, pool: pool)
+            model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element, kernels: kernels, pool: pool)
     }
 }

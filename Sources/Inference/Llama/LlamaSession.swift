@@ -13,6 +13,8 @@ package final class LlamaSession {
     package let cache: KeyValueCache
     /// Tokens that go through the layers together.
     package let batch: Int
+    /// Tokens per pass whose logits can be asked for.
+    package let logitRows: Int
     private let pool: WorkerPool
     private let kernels: KernelSet
     private let shape: LlamaShape
@@ -22,18 +24,21 @@ package final class LlamaSession {
 
     /// - Parameters:
     ///   - context: positions to make room for.
-    ///   - batch: largest number of tokens per pass; `allLogits` makes room for the logits of each.
+    ///   - batch: largest number of tokens per pass.
+    ///   - logitRows: tokens per pass whose logits there is room for, at most `batch`; `allLogits` makes room for those of each.
     package init(
-        model: LlamaModel, context: Int, batch: Int = 64, allLogits: Bool = false, element: KeyValueCache.Element, kernels: KernelSet, pool: WorkerPool
+        model: LlamaModel, context: Int, batch: Int = 64, allLogits: Bool = false, logitRows: Int = 1, element: KeyValueCache.Element,
+        kernels: KernelSet, pool: WorkerPool
     ) throws(InferenceError) {
-        precondition(context >= 1 && batch >= 1, "context \(context), batch \(batch)")
+        precondition(context >= 1 && batch >= 1 && logitRows >= 1, "context \(context), batch \(batch), \(logitRows) rows of logits")
         self.model = model
         self.kernels = kernels
         self.pool = pool
         self.batch = batch
+        self.logitRows = allLogits ? batch : min(batch, logitRows)
         shape = model.shape
         cache = try KeyValueCache(layers: shape.layers, context: context, width: shape.keyValueHeads * shape.headSize, element: element)
-        buffers = LlamaBuffers(shape: shape, tokens: batch, logitRows: allLogits ? batch : 1, context: context, threads: pool.threads)
+        buffers = LlamaBuffers(shape: shape, tokens: batch, logitRows: self.logitRows, context: context, threads: pool.threads)
         let half = shape.headSize / 2
         cosines = .allocate(capacity: context * half)
         sines = .allocate(capacity: context * half)
@@ -60,6 +65,7 @@ package final class LlamaSession {
     package func append(_ tokens: ArraySlice<Int32>, logits: Logits) throws(InferenceError) -> UnsafePointer<Float> {
         let count = tokens.count
         precondition(count >= 1 && count <= batch, "\(count) tokens in a batch of \(batch)")
+        precondition(logits != .all || count <= logitRows, "logits of \(count) tokens, room for \(logitRows)")
         let start = cache.count
         guard start + count <= cache.context else { throw .contextFull(needed: start + count, context: cache.context) }
         for (row, token) in tokens.enumerated() {
