@@ -16,8 +16,12 @@ package final class TextGenerator {
         package var ids: [Int32] = []
         package var prefill = Duration.zero
         package var decode = Duration.zero
-        /// Forward passes behind `decode`: the first token comes from the prefill's logits.
+        /// Tokens whose logits `decode` computed: the first token comes from the prefill's.
         package var decodedTokens = 0
+        /// Forward passes behind `decode`.
+        package var decodePasses = 0
+        /// nil without speculation.
+        package var lookup: PromptLookup.Figures?
         package var reason = StopReason.tokenLimit
 
         package static func perSecond(_ count: Int, _ time: Duration) -> Double {
@@ -40,17 +44,22 @@ package final class TextGenerator {
     ///   - prompt: token ids, at least one and fewer than the context holds.
     ///   - stop: texts that end the answer; they are not part of it.
     ///   - ignoresEnd: goes on after the end-of-text token.
+    ///   - speculate: largest number of tokens that are drafted from earlier text and verified in one pass, 0...15; 0 drafts none. The tokens
+    ///     generated are the same for each. The session holds that many rows of logits and one more.
     ///   - emit: gets text as it becomes certain; returning false ends the generation.
     package func generate(
-        prompt: [Int32], maximum: Int, sampling: SamplingOptions, stop: [String] = [], ignoresEnd: Bool = false, emit: (String) -> Bool
+        prompt: [Int32], maximum: Int, sampling: SamplingOptions, stop: [String] = [], ignoresEnd: Bool = false, speculate: Int = 0,
+        emit: (String) -> Bool
     ) throws(InferenceError) -> Summary {
         precondition(!prompt.isEmpty, "an empty prompt")
-        guard session.cache.count + prompt.count < session.cache.context else {
-            throw .contextFull(needed: session.cache.count + prompt.count + 1, context: session.cache.context)
+        let cache = session.cache
+        guard cache.count + prompt.count < cache.context else {
+            throw .contextFull(needed: cache.count + prompt.count + 1, context: cache.context)
         }
         var summary = Summary()
         summary.promptTokens = prompt.count
-        summary.ids.reserveCapacity(min(maximum, session.cache.context))
+        let room = min(maximum, cache.context - cache.count - prompt.count + 1)
+        summary.ids.reserveCapacity(room)
         let clock = ContinuousClock()
         let start = clock.now
         var logits = UnsafePointer<Float>(bitPattern: 8)!
@@ -60,13 +69,14 @@ package final class TextGenerator {
         }
         summary.prefill = clock.now - start
 
+        var verifier = DraftVerifier(session: session, logits: logits, prompt: prompt, speculate: speculate, room: room)
         var sampler = Sampler(sampling)
         var decoder = StreamingDecoder(tokenizer, contextIsEmpty: false)
         var stops = StopStrings(stop)
         let decodeStart = clock.now
         while true {
             if summary.ids.count >= maximum { break }
-            let id = sampler.choose(logits, count: session.model.shape.vocabulary)
+            let id = sampler.choose(verifier.logits, count: session.model.shape.vocabulary)
             if !ignoresEnd, tokenizer.endIDs.contains(id) {
                 summary.reason = .endOfText
                 break
@@ -82,14 +92,17 @@ package final class TextGenerator {
                 break
             }
             if summary.ids.count >= maximum { break }
-            if session.cache.count >= session.cache.context {
+            if verifier.position >= cache.context {
                 summary.reason = .contextFull
                 break
             }
-            logits = try session.append([id], logits: .last)
+            try verifier.advance(past: id, remaining: maximum - summary.ids.count)
             summary.decodedTokens += 1
         }
+        verifier.dropUnverified()
         summary.decode = clock.now - decodeStart
+        summary.decodePasses = verifier.passes
+        summary.lookup = verifier.lookup?.figures
         if summary.reason != .stopString {
             let rest = stops.append(decoder.finish()) + stops.finish()
             if !rest.isEmpty { _ = emit(rest) }

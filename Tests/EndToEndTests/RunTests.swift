@@ -31,6 +31,21 @@ import Testing
         for other in others { #expect(other.output == first.output, "\(other.errors)") }
     }
 
+    @Test func speculationKeepsTheText() throws {
+        let scratch = try Scratch()
+        let file = try converted(scratch)
+        for options in [["--temperature", "0"], ["--temperature", "0.8", "--seed", "4"]] {
+            let arguments = ["-p", "The command", "-n", "120", "--ignore-end"] + options
+            let plain = try QuernProcess.run(["run", file] + arguments, input: [])
+            #expect(plain.code == 0 && !plain.errors.contains("drafted"), "\(plain.errors)")
+            for speculate in [["--speculate", file], ["--speculate=3", file], [file, "--speculate"]] {
+                let run = try QuernProcess.run(["run"] + speculate + arguments, input: [])
+                #expect(run.code == 0 && run.output == plain.output, "\(run.errors)")
+                #expect(run.errors.contains("drafted tokens right (") && run.errors.contains(" tokens per pass"), "\(run.errors)")
+            }
+        }
+    }
+
     @Test func seedsMakeRandomTextRepeatable() throws {
         let scratch = try Scratch()
         let file = try converted(scratch)
@@ -48,6 +63,7 @@ import Testing
             (["run", file, "-p", ""], 1, "prompt: empty, expected text to continue"),
             (["run", file, "-p", String(repeating: "word ", count: 400), "--context", "64"], 1, "expected fewer than the context of 64; shorten it or raise --context"),
             (["run", file, "-p", "x", "--temperature=-1"], 64, "--temperature must be 0 or more"),
+            (["run", file, "-p", "x", "--speculate=16"], 64, "--speculate must be within 1...15"),
             (["run", scratch.path("none.quern"), "-p", "x"], 1, "none.quern: cannot open"),
             (["run", QuernProcess.fixture + "/config.json", "-p", "x"], 1, "this is not a quern model file: it begins with 7B 0A"),
             (["run", file, "--prompt-file", scratch.path("none.txt")], 1, "none.txt: cannot open"),

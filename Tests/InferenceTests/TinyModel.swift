@@ -53,11 +53,12 @@ struct TinyModel {
     }
 
     func session(
-        context: Int = 512, batch: Int = 64, allLogits: Bool = false, element: KeyValueCache.Element = .f16, threads: Int = 2, kernels: KernelSet? = nil
+        context: Int = 512, batch: Int = 64, allLogits: Bool = false, logitRows: Int = 1, element: KeyValueCache.Element = .f16,
+        precision: ProductPrecision = .exact, threads: Int = 2, kernels: KernelSet? = nil
     ) throws -> LlamaSession {
         try LlamaSession(
-            model: model, context: context, batch: batch, allLogits: allLogits, element: element, kernels: try kernels ?? KernelSet.selected(),
-            pool: WorkerPool(threads: threads))
+            model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element,
+            precision: precision, kernels: try kernels ?? KernelSet.selected(), pool: WorkerPool(threads: threads))
     }
 
     static func bytes(_ path: String) throws -> [UInt8] { try ReadableFile(path: path).readAll(limit: 64 << 20) }

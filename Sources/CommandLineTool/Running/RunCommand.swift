@@ -16,6 +16,10 @@ struct RunCommand: ParsableCommand {
             likeliest token is taken each time: the same file and prompt give the same text for any number of threads. Above 0, --top-k, \
             --top-p and --min-p look at the model's own probabilities, in this order, and the temperature is applied last.
 
+            --speculate drafts tokens by looking up how the last one to three tokens went on earlier in prompt and answer, and verifies up to N \
+            of them in one pass over the weights. The text is the one without it, token for token, at any temperature; where text repeats \
+            itself or its prompt (code, tables, summaries, quotations) it comes faster. Drafts get shorter, or stop, where they do not pay.
+
             \(ExitCodes.help)
             """)
 
@@ -32,6 +36,10 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Stop before this text; may be given several times.") var stop: [String] = []
     @Option(help: "Positions to make room for, prompt and answer together. Default: what the model was made for, at most 4096.")
     var context: Int?
+    @Option(
+        defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
+        help: ArgumentHelp("Draft up to N tokens from earlier text and verify them in one pass; the text stays the same.", valueName: "n"))
+    var speculate: Int?
     @Flag(help: "Do not stop at the end-of-text token.") var ignoreEnd = false
     @Flag(help: "Do not put the begin token before the prompt.") var noBos = false
     @Flag(help: "Read special tokens such as </s> in the prompt as tokens.") var special = false
@@ -44,6 +52,9 @@ struct RunCommand: ParsableCommand {
         if topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
         if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
         if !(minP >= 0 && minP <= 1) { throw ValidationError("--min-p must be within 0...1.") }
+        if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
+            throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
+        }
         if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
         if let context, !(2...(1 << 20)).contains(context) { throw ValidationError("--context must be within 2...1048576.") }
     }
@@ -68,13 +79,13 @@ struct RunCommand: ParsableCommand {
                     "kernels \(running.kernels.name), \(running.pool.threads) threads, context \(context), cache \(running.element), prompt \(ids.count) tokens"
                         + (temperature > 0 ? ", seed \(seed)" : ""))
             }
-            let session = try running.session(context: context)
+            let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1)
             let generator = TextGenerator(session: session, tokenizer: tokenizer)
             var failure: (any Error)?
             let summary = try generator.generate(
                 prompt: ids, maximum: maxTokens,
                 sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed), stop: stop,
-                ignoresEnd: ignoreEnd
+                ignoresEnd: ignoreEnd, speculate: speculate ?? 0
             ) { text in
                 do { return try OutputText.write(text) } catch {
                     failure = error
@@ -85,7 +96,7 @@ struct RunCommand: ParsableCommand {
             _ = try OutputText.write("\n")
             Terminal.note(
                 "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
-                    + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))")
+                    + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))" + Self.speculation(summary))
             if verbose && summary.decodedTokens > 0 { showBandwidth(running, summary) }
         }
     }
@@ -95,11 +106,19 @@ extension RunCommand {
     /// A model that is read from disk for each token makes a few hundredths of a token per second.
     private static func speed(_ value: Double) -> String { Quantities.fixed(value, value < 1 ? 3 : 1) }
 
-    /// Decoding reads every weight once per token, so the memory's speed bounds it.
+    /// What drafting came to, for the closing line.
+    private static func speculation(_ summary: TextGenerator.Summary) -> String {
+        guard let lookup = summary.lookup else { return "" }
+        guard lookup.drafted > 0 else { return "; nothing drafted" }
+        return "; \(lookup.accepted) of \(lookup.drafted) drafted tokens right (\(Quantities.fixed(lookup.acceptance * 100, 0)) %), "
+            + "\(Quantities.fixed(Double(summary.decodedTokens) / Double(max(summary.decodePasses, 1)), 2)) tokens per pass"
+    }
+
+    /// Decoding reads every weight once per pass, so the memory's speed bounds it.
     private func showBandwidth(_ running: RunningModel, _ summary: TextGenerator.Summary) {
         let bytes = Double(ReadBandwidth.bytesPerToken(running.model))
         let limit = ReadBandwidth.measure(running.model, pool: running.pool, runs: bytes < 8e9 ? 3 : 1)
-        let reached = summary.decodeSpeed * bytes
+        let reached = TextGenerator.Summary.perSecond(summary.decodePasses, summary.decode) * bytes
         Terminal.note(
             "decoding read \(Quantities.fixed(reached / 1e9, 1)) GB/s of weights, \(Quantities.fixed(reached / limit * 100, 0)) % of the "
                 + "\(Quantities.fixed(limit / 1e9, 1)) GB/s at which these threads read the same bytes and do nothing else")

@@ -63,10 +63,10 @@ struct RunningModel {
 
     /// `pool`: other threads than the model's own.
     func session(
-        context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false, pool: WorkerPool? = nil
+        context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, pool: WorkerPool? = nil
     ) throws -> LlamaSession {
         try LlamaSession(
-            model: model, context: context, batch: batch, logitRows: logitRows, allLogits: allLogits, element: element, precision: precision,
+            model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element, precision: precision,
             kernels: kernels, pool: pool ?? self.pool)
     }
 }

@@ -30,12 +30,12 @@ package final class LlamaSession {
     ///   - logitRows: tokens of a pass whose logits are kept; `allLogits` keeps those of each.
     ///   - precision: of products with many tokens.
     package init(
-        model: LlamaModel, context: Int, batch: Int? = nil, logitRows: Int = 1, allLogits: Bool = false, element: KeyValueCache.Element,
+        model: LlamaModel, context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, element: KeyValueCache.Element,
         precision: ProductPrecision = .exact, kernels: KernelSet, pool: WorkerPool
     ) throws(InferenceError) {
         let shape = model.shape
         let batch = batch ?? Self.batch(for: shape, context: context)
-        precondition(context >= 1 && batch >= 1, "context \(context), batch \(batch)")
+        precondition(context >= 1 && batch >= 1 && logitRows >= 1, "context \(context), batch \(batch), \(logitRows) rows of logits")
         self.model = model
         self.kernels = kernels
         self.pool = pool
