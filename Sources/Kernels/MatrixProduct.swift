@@ -5,7 +5,8 @@ import Tensors
 package enum ProductPrecision: Sendable {
     /// The same bits as a product with one token.
     case exact
-    /// Block scales folded into 8-bit codes first: faster, with about 1 % more noise power than the 4-bit weights have.
+    /// q4: two blocks folded into 8-bit codes of a common scale first: faster, with 0.7 % more noise power than the 4-bit weights have (46 dB
+    /// against 24.7). The other types are exact.
     case requantized
 }
 

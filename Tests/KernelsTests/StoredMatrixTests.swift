@@ -128,8 +128,8 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
         }
     }
 
-    /// Many tokens with folded block scales: same bits on every set and for any split of panels; exact for q8 and below the limit; else off by
-    /// what rounding a row's 128 columns to 8 bits costs.
+    /// Many tokens with folded block scales: same bits on every set and for any split of panels; exact for all but q4, and below the limit; else off by
+    /// what rounding a row's 32 columns to 8 bits costs.
     @Test(arguments: StorageType.allCases.filter(\.isQuantized), [1, 128, 384, 1023])
     func requantizedProducts(type: StorageType, columns: Int) {
         let tokens = MatrixView.tokensForRequantizing + 1
@@ -148,10 +148,10 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
             let differs = (0..<tokens).contains { t in (16..<stride).contains { second[t * stride + $0].bitPattern != expected[t * stride + $0].bitPattern } }
             #expect(!differs, "\(kernels.name): split")
         }
-        if type == .q8 { #expect(firstDifference(exact, expected) == nil) }
+        if type != .q4 { #expect(firstDifference(exact, expected) == nil) }
         let signal = exact.reduce(0.0) { $0 + Double($1) * Double($1) }
         let noise = zip(exact, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
-        #expect(noise < signal * 4e-4, "\(10 * log10(signal / noise)) dB")
+        #expect(noise < signal * 1e-4, "\(10 * log10(signal / noise)) dB")
     }
 
     private func check(_ got: [Float], _ sample: RandomMatrix, _ values: [[Float]], stride: Int, note: String) {

@@ -39,8 +39,8 @@ typedef struct {
 // out[token][row] for the rows of `panels` panels; out has token_stride floats between tokens and room for whole panels.
 typedef void (*ck_matmul)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,
                           const ck_activations *x, int64_t tokens, float *out, int64_t token_stride);
-// The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. The requantized ones replace the block scales of
-// 4-bit types by one per row and 128 columns first, see templates/tiles.h; the others give the same bits as ck_matmul.
+// The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. The requantized one of q4 gives the
+// two blocks of 32 columns a common scale first, see templates/tiles.h; all others give the same bits as ck_matmul.
 enum { CK_TILE_SCRATCH = 26 * 1024 };
 typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
                          void *scratch, float *out, int64_t token_stride);
@@ -89,7 +89,7 @@ typedef struct {
     // Writes one position of a head: key[size], value[size].
     void (*store_position)(const ck_cache_head *cache, int64_t position, const float *key, const float *value);
     // Softmax attention of `count` queries [count][width] (zeros from size on) over positions first ..< min(end, visible[query]); first
-    // is a multiple of CK_ATTEND_CHUNK. Continues the state most[count], sum[count], mix[count][width], which begins as -infinity, 0, 0.
+    // is a multiple of CK_ATTEND_CHUNK, end is one too or past every visible[query]. Continues the state most[count], sum[count], mix[count][width], which begins as -infinity, 0, 0.
     // scratch: 64-byte aligned, CK_ATTEND_SCRATCH_ROWS x (2 x CK_ATTEND_CHUNK + width) floats.
     void (*attend)(const ck_cache_head *cache, const float *queries, const int32_t *visible, int64_t count, int64_t first, int64_t end, float scale,
                    float *scratch, float *most, float *sum, float *mix);

@@ -1,9 +1,8 @@
 // Stored panels times activations, for many tokens (prefill). Up to two panels by 512 columns are expanded once into signed
 // bytes, then multiplied with all tokens in register tiles of CK_TILE_PANELS x CK_TILE_TOKENS. Two ways:
 //   exact         the same operations per row as matmul.h, so the same bits
-//   requantized   4-bit types only: each row's 128 columns become 8-bit codes with one scale, v' = round(127 n / largest |n|) x largest |n| / 127,
-//                 which saves the block scales in the inner loop; the order is then
-//                 per 32 columns  window += f32(dot product) x activation scale;  per 128  total += window x (factor x largest |n| / 127)
+//   requantized   q4 only: a row's two blocks in 32 columns become 8-bit codes with one scale, n' = round(127 n / largest |n|) x largest |n| / 127,
+//                 which halves the scaling in the inner loop; from there on it is the same
 // The totals wait in `out` between the pieces of 512 columns.
 
 enum { CK_TILE_COLUMNS = 512 };
@@ -11,7 +10,7 @@ typedef struct {
     int8_t codes[CK_TILE_COLUMNS / 4][2][64];  // [columns / 4][panel][row][4]
     f32x16 scale[CK_TILE_COLUMNS / 16][2];     // [block][panel]
     i32x16 start[CK_TILE_COLUMNS / 16][2];     // -128 x the sum of a block's codes, for unsigned activations
-    f32x16 factor[CK_TILE_COLUMNS / 128][2];   // [window][panel]
+    f32x16 factor[CK_TILE_COLUMNS / 256][2];   // [window][panel]
 } tile_weights;
 _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch holds the expanded panels");
 
@@ -46,32 +45,29 @@ CK_INLINE i32x16 rescale_bytes(i32x16 codes, i32x16 ratio) {
     return (i32x16)(((u16x32)even >> 8) | ((u16x32)odd & 0xff00));
 }
 
-// 128 columns of a 4-bit panel, their blocks' scales made one. Returns largest |n|.
-CK_INLINE f32x16 tile_requantize(tile_weights *w, const int side, int64_t at, const i32x16 *scales, const int block) {
-    const int blocks = 128 / block, lines = block / 4;
+// 32 columns of a q4 panel: the codes of two blocks get a common scale, which is returned.
+CK_INLINE f32x16 tile_requantize(tile_weights *w, const int side, int64_t at, const i32x16 *scales) {
     i32x16 largest = lane_seti(0);
-    for (int b = 0; b < blocks; b++) {
+    for (int b = 0; b < 2; b++) {
         u8x64 most = {0};
-        for (int line = 0; line < lines; line++)
-            most = __builtin_elementwise_max(most, (u8x64)bytes_abs(bytes_load(w->codes[at / 4 + b * lines + line][side])));
+        for (int line = 0; line < 4; line++)
+            most = __builtin_elementwise_max(most, (u8x64)bytes_abs(bytes_load(w->codes[at / 4 + 4 * b + line][side])));
         i32x16 s = scales[b], n = largest_of_four((i32x16)most) * lane_selecti(s < 0, -s, s);
         largest = lane_selecti(n > largest, n, largest);
     }
-    f32x16 most = lane_float(largest);
-    f32x16 inverse = lane_select(largest > 0, lane_set(127.0f * 256.0f) / most, lane_set(0));
-    for (int b = 0; b < blocks; b++) {
+    const f32x16 most = lane_float(largest);
+    const f32x16 inverse = lane_select(largest > 0, lane_set(127.0f * 256.0f) / most, lane_set(0));
+    for (int b = 0; b < 2; b++) {
         i32x16 r = lane_round(lane_float(scales[b]) * inverse), ratio = (r & 0xffff) | (r << 16);
-        for (int line = 0; line < lines; line++) {
-            int8_t *codes = w->codes[at / 4 + b * lines + line][side];
+        for (int line = 0; line < 4; line++) {
+            int8_t *codes = w->codes[at / 4 + 4 * b + line][side];
             bytes_store(codes, rescale_bytes(bytes_load(codes), ratio));
         }
     }
-    for (int b = 0; b < 4; b++) {
-        i32x16 sum = lane_seti(0);
-        for (int line = 0; line < 8; line++) sum = tile_sum(sum, bytes_load(w->codes[at / 4 + 8 * b + line][side]));
-        w->start[at / 32 + b][side] = tile_start(sum);
-    }
-    return most;
+    i32x16 sum = lane_seti(0);
+    for (int line = 0; line < 8; line++) sum = tile_sum(sum, bytes_load(w->codes[at / 4 + line][side]));
+    w->start[at / 32][side] = tile_start(sum);
+    return most * lane_set(1.0f / 127.0f);
 }
 
 // Columns k0 ..< k0 + columns of one panel; columns is a multiple of 128.
@@ -104,33 +100,36 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
                     sum = tile_sum(tile_sum(sum, low), high);
                 }
             }
-            w->scale[at / block][side] = lane_float(scales[b]);
-            w->start[at / block][side] = tile_start(sum);
+            if (!requantize) {
+                w->scale[at / block][side] = lane_float(scales[b]);
+                w->start[at / block][side] = tile_start(sum);
+            }
         }
-        f32x16 factor = window_factor(panel, k0 + k);
-        if (requantize) w->factor[k / 128][side] = factor * (tile_requantize(w, side, k, scales, block) * lane_set(1.0f / 127.0f));
-        else w->factor[k / 256][side] = factor;
+        if (requantize)
+            for (int b = 0; b < 4; b++) w->scale[k / 32 + b][side] = tile_requantize(w, side, k + 32 * b, scales + 2 * b);
+        w->factor[k / 256][side] = window_factor(panel, k0 + k);
     }
 }
 
-// `tokens` tokens (a constant after inlining) by the expanded columns k0 ..< k0 + columns; block 0: requantized.
+// `tokens` tokens (a constant after inlining) by the expanded columns k0 ..< k0 + columns, whose blocks have `block` columns.
 CK_INLINE void tile_product(const tile_weights *w, const int sides, const int tokens, const int block, const ck_activations *x, int64_t token,
                             int64_t k0, int64_t columns, float *out, int64_t token_stride) {
-    const int64_t span = block ? 256 : 128, step = block ? block : 32;
     const uint8_t *codes = tile_activations(x) + token * x->padded + k0;
     const float *scales = x->scale + token * (x->padded / 32) + k0 / 32;
-    for (int64_t k1 = 0; k1 < columns; k1 += span) {
+    for (int64_t k1 = 0; k1 < columns; k1 += 256) {
         f32x16 window[2][8];
         for (int s = 0; s < sides; s++)
             for (int t = 0; t < tokens; t++) window[s][t] = lane_set(0);
-        const int64_t end = k1 + span < columns ? k1 + span : columns;
+        const int64_t end = k1 + 256 < columns ? k1 + 256 : columns;
         for (int64_t k = k1; k < end; k += 32) {
             f32x16 n[2][8];
-            for (int64_t part = 0; part < 32; part += step) {
+            for (int part = 0; part < 32; part += block) {
                 i32x16 sums[2][8];
                 for (int s = 0; s < sides; s++)
-                    for (int t = 0; t < tokens; t++) sums[s][t] = w->start[(k + part) / step][s];
-                for (int64_t i = k + part; i < k + part + step; i += 4) {
+                    for (int t = 0; t < tokens; t++) sums[s][t] = w->start[(k + part) / block][s];
+                _Pragma("clang loop unroll(full)")
+                for (int group = 0; group < block / 4; group++) {
+                    const int64_t i = k + part + 4 * group;
                     i32x16 row[2];
                     for (int s = 0; s < sides; s++) row[s] = bytes_load(w->codes[i / 4][s]);
                     for (int t = 0; t < tokens; t++) {
@@ -142,9 +141,8 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
                 }
                 for (int s = 0; s < sides; s++)
                     for (int t = 0; t < tokens; t++) {
-                        f32x16 dot = lane_float(sums[s][t]);
-                        if (block) dot = part ? lane_fma(w->scale[(k + part) / step][s], dot, n[s][t]) : w->scale[(k + part) / step][s] * dot;
-                        n[s][t] = dot;
+                        const f32x16 dot = lane_float(sums[s][t]), scale = w->scale[(k + part) / block][s];
+                        n[s][t] = part ? lane_fma(scale, dot, n[s][t]) : scale * dot;
                     }
             }
             for (int t = 0; t < tokens; t++) {
@@ -156,14 +154,14 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
             for (int t = 0; t < tokens; t++) {
                 float *place = out + t * token_stride + 16 * s;
                 f32x16 total = k0 + k1 ? lane_load(place) : lane_set(0);
-                lane_store(place, lane_fma(window[s][t], w->factor[k1 / span][s], total));
+                lane_store(place, lane_fma(window[s][t], w->factor[k1 / 256][s], total));
             }
     }
 }
 
 CK_INLINE void tile_panels(const uint8_t *panel, int64_t panel_bytes, const int sides, const int type, const int requantize, grid_lookup table,
                            const ck_activations *x, int64_t tokens, tile_weights *w, float *out, int64_t token_stride) {
-    const int block = requantize ? 0 : type == CK_Q4 ? 16 : 32, tile = block == 16 ? CK_TILE_TOKENS_16 : CK_TILE_TOKENS;
+    const int block = type == CK_Q4 && !requantize ? 16 : 32, tile = block == 16 ? CK_TILE_TOKENS_16 : CK_TILE_TOKENS;
     for (int64_t k0 = 0; k0 < x->padded; k0 += CK_TILE_COLUMNS) {
         const int64_t columns = x->padded - k0 < CK_TILE_COLUMNS ? x->padded - k0 : CK_TILE_COLUMNS;
         for (int s = 0; s < sides; s++) tile_expand(w, s, panel + s * panel_bytes, type, requantize, table, x->padded, k0, columns);
@@ -192,4 +190,3 @@ CK_TILES(exact_q8, CK_Q8, 0)
 CK_TILES(exact_q4, CK_Q4, 0)
 CK_TILES(exact_q4s, CK_Q4S, 0)
 CK_TILES(requantized_q4, CK_Q4, 1)
-CK_TILES(requantized_q4s, CK_Q4S, 1)
