@@ -59,6 +59,7 @@ void check_attend_merge(check_case *c, const ck_kernels *kernels);
 void check_attend_finish(check_case *c, const ck_kernels *kernels);
 void check_log_sum_exp(check_case *c, const ck_kernels *kernels);
 void check_kl_divergence(check_case *c, const ck_kernels *kernels);
+void check_dot_peak(check_case *c, const ck_kernels *kernels);
 
 void case_begin(check_case *c, const kernel_check *check, int64_t round);
 // Name of a buffer that was written around, or NULL.

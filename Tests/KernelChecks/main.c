@@ -59,6 +59,7 @@ const kernel_check kernel_checks[] = {
     ROW(attend_finish, check_attend_finish, 0, 40),
     ROW(log_sum_exp, check_log_sum_exp, 0, 60),
     ROW(kl_divergence, check_kl_divergence, 0, 60),
+    ROW(dot_peak, check_dot_peak, 0, 5),
 };
 const int kernel_check_count = sizeof kernel_checks / sizeof *kernel_checks;
 

@@ -53,3 +53,10 @@ static void check_tiles_of(check_case *c, ck_tiles tiles) {
 }
 void check_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->tiles[c->type]); }
 void check_requantized_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->requantized_tiles[c->type]); }
+
+// A yardstick: only what it says about itself can be compared.
+void check_dot_peak(check_case *c, const ck_kernels *kernels) {
+    int64_t *operations = case_output(c, "operations", 8, 8);
+    case_describe(c, "%d rounds", (int)c->round);
+    *operations = kernels->dot_peak(c->round);
+}

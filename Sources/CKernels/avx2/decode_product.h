@@ -24,14 +24,8 @@ CK_INLINE __m256 wide_scales(const uint8_t *header) { return _mm256_cvtepi32_ps(
 
 #if CK_ISA_AVXVNNI
 
-// acc + sums of four products per lane, in the encoding that the set is compiled for
-CK_INLINE __m256i dot_fours(__m256i acc, __m256i u, __m256i s) {
-#if CK_ISA_AVXVNNI == 2
-    return _mm256_dpbusd_epi32(acc, u, s);
-#else
-    return _mm256_dpbusd_avx_epi32(acc, u, s);
-#endif
-}
+// acc + sums of four products per lane
+CK_INLINE __m256i dot_fours(__m256i acc, __m256i u, __m256i s) { return _mm256_dpbusd_avx_epi32(acc, u, s); }
 CK_INLINE __m256i bias(__m256i grid_value, __m256i x) {
     return _mm256_sub_epi32(_mm256_setzero_si256(), dot_fours(_mm256_setzero_si256(), grid_value, x));
 }

@@ -10,6 +10,7 @@
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
+#define CK_PANEL_PRODUCT "../avx2/decode_product.h"
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
 #include "../templates/table.h"

@@ -11,7 +11,9 @@
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
+#define CK_PANEL_PRODUCT "../avx2/decode_product.h"
 #include <immintrin.h>
+// The sources name the VEX form.
 #define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512vl,avx512vnni"))), apply_to = function)
 #include "../templates/table.h"

@@ -2,12 +2,16 @@
 
 // The same value, of which the compiler no longer knows anything: what is computed from it cannot be computed ahead or shared.
 CK_INLINE i32x16 peak_hidden(i32x16 v) {
-#if CK_ISA_AVX512
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
     __asm__ volatile("" : "+v"(v));
 #elif CK_ISA_AVX2
     __m256i low = half_low(v), high = half_high(v);
     __asm__ volatile("" : "+x"(low), "+x"(high));
     v = half_join(low, high);
+#elif CK_ISA_NEON
+    quarters q = quarters_of(v);
+    __asm__ volatile("" : "+w"(q.part[0]), "+w"(q.part[1]), "+w"(q.part[2]), "+w"(q.part[3]));
+    v = quarters_join(q);
 #else
     __asm__ volatile("" : "+m"(v));
 #endif
@@ -15,7 +19,7 @@ CK_INLINE i32x16 peak_hidden(i32x16 v) {
 }
 
 // The sums of the wide registers hide the latency of vpdpbusd (16 of 512 bits) and fit into 16 registers of 256 bits with the operands.
-#if CK_ISA_AVX512
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
 enum { CK(peak_sums) = 16 };
 #else
 enum { CK(peak_sums) = 4 };
