@@ -24,10 +24,8 @@ CK_INLINE __m256 wide_scales(const uint8_t *header) { return _mm256_cvtepi32_ps(
 
 #if CK_ISA_AVXVNNI
 
-// acc + sums of four products per lane
-CK_INLINE __m256i dot_fours(__m256i acc, __m256i u, __m256i s) { return _mm256_dpbusd_avx_epi32(acc, u, s); }
 CK_INLINE __m256i bias(__m256i grid_value, __m256i x) {
-    return _mm256_sub_epi32(_mm256_setzero_si256(), dot_fours(_mm256_setzero_si256(), grid_value, x));
+    return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), grid_value, x));
 }
 typedef struct { __m256 first, second; } scales_q4;
 CK_INLINE scales_q4 prepare_q4(const uint8_t *header) { return (scales_q4){block_scales(header), block_scales(header + 16)}; }
@@ -36,8 +34,8 @@ CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations
     const __m256i zero_point = _mm256_set1_epi8(64);
     lane_activations q = activations_q4(x->q + token * x->padded + k);
     __m256i terms[8], first = bias(zero_point, q.first), second = bias(zero_point, q.second);
-    for (int i = 0; i < 4; i++) terms[i] = dot_fours(first, grid[i], q.first);
-    for (int i = 4; i < 8; i++) terms[i] = dot_fours(second, grid[i], q.second);
+    for (int i = 0; i < 4; i++) terms[i] = _mm256_dpbusd_avx_epi32(first, grid[i], q.first);
+    for (int i = 4; i < 8; i++) terms[i] = _mm256_dpbusd_avx_epi32(second, grid[i], q.second);
     __m256 sum = _mm256_mul_ps(_mm256_cvtepi32_ps(row_sums(terms)), s.first);
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(row_sums(terms + 4)), s.second, sum);
 }
@@ -46,7 +44,7 @@ CK_INLINE __m256 dot_q4s(const __m256i grid[8], __m256 s, const ck_activations *
     lane_activations q = activations_q4s(x->q + token * x->padded + k);
     __m256i terms[4], start = _mm256_add_epi32(bias(zero_point, q.first), bias(zero_point, q.second));
     for (int i = 0; i < 4; i++)
-        terms[i] = dot_fours(dot_fours(start, grid[i], q.first), grid[4 + i], q.second);
+        terms[i] = _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(start, grid[i], q.first), grid[4 + i], q.second);
     return _mm256_mul_ps(_mm256_cvtepi32_ps(row_sums(terms)), s);
 }
 CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t token, const int tokens, int64_t k, __m256i *sums) {
@@ -60,7 +58,7 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
         __m256i value = eight_rows(codes + 64 * line);
         for (int t = 0; t < tokens; t++) {
             __m256i *to = line & 1 ? &odd[t] : &sums[t];
-            *to = dot_fours(*to, value, broadcast_four(x->q + (token + t) * x->padded + k + 4 * line));
+            *to = _mm256_dpbusd_avx_epi32(*to, value, broadcast_four(x->q + (token + t) * x->padded + k + 4 * line));
         }
     }
     for (int t = 0; t < tokens; t++) sums[t] = _mm256_add_epi32(sums[t], odd[t]);
@@ -134,6 +132,7 @@ CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_t
         for (int t = 0; t < tokens; t++) window[t][0] = window[t][1] = _mm256_setzero_ps();
         int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
         for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
+            prefetch_superblock(superblock, unit);
             _Alignas(32) uint8_t keys[128];
             if (type != CK_Q8) pair_keys(superblock, header, keys);
 #pragma clang loop unroll(disable)

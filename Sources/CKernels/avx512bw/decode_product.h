@@ -91,6 +91,7 @@ CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_t
         for (int t = 0; t < tokens; t++) window[t] = _mm512_setzero_ps();
         int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
         for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
+            prefetch_superblock(superblock, unit);
 #pragma clang loop unroll(disable)
             for (int b = 0; b < 4; b++) {
                 const uint8_t *scales = superblock + header / 4 * b, *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b;

@@ -5,6 +5,7 @@
 #define CK_ISA_AVX2 1
 #define CK_ISA_AVXVNNI 1
 #define CK_TOKEN_TILE 4
+#define CK_PANEL_PRODUCT "../avx2/decode_product.h"
 #define CK_UNSIGNED_DOT 1
 #define CK_TILE_PANELS 1
 #define CK_TILE_TOKENS 4
