@@ -27,15 +27,16 @@ import Testing
             ], work: work)
         #expect(report.largestYardstick.threads == 2)
         let prefill = report.results[0]
-        #expect(prefill.fraction == 2 * 1000 * 100 / 400_000)
-        #expect(prefill.fractionMultiplied == 2 * 800 * 100 / 400_000)
+        // 2 x 1000 parameters x 100 tokens per second over 400000 operations per second
+        #expect(prefill.fraction == 0.5)
+        #expect(prefill.fractionMultiplied == 0.4)
         #expect(prefill.bytesPerToken == nil)
         // Four tokens from depth 100 see 101, 102, 103 and 104 positions.
         let decode = report.results[2]
-        #expect(decode.bytesPerToken == 5000 + 10 * 102.5)
-        #expect(decode.fraction == (5000 + 1025) * 10 / 200_000)
+        #expect(decode.bytesPerToken == 6025.0)
+        #expect(decode.fraction == 0.30125)
         #expect(decode.fractionMultiplied == nil)
-        #expect(report.results[1].bytesPerToken == 5000 + 25)
+        #expect(report.results[1].bytesPerToken == 5025.0)
         #expect(report.results[3].fraction == prefill.fraction)
         #expect(report.results[5].yardstick.threads == 1 && report.results[5].fraction == decode.fraction)
     }
