@@ -101,7 +101,7 @@ typedef struct {
     void (*log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum);
     // Sum over i of p_i (log p_i - log q_i), where log p = p_logits - p_log_sum and log q likewise.
     double (*kl_divergence)(const float *p_logits, float p_log_sum, const float *q_logits, float q_log_sum, int64_t count);
-    // A yardstick: 64 x rounds dot products of 64 bytes, as the matrix products do them, on registers alone. Returns how many
+    // A yardstick: 48 x rounds dot products of 64 bytes, as the matrix products do them, on registers alone. Returns how many
     // operations that was, a multiplication with its addition counting as two.
     int64_t (*dot_peak)(int64_t rounds);
 } ck_kernels;
