@@ -14,7 +14,14 @@ struct RunningOptions: ParsableArguments {
     @Option(help: "Element type of the key-value cache: f16 or f32. Default: f32 for files with f16 weights, else f16.")
     var kv: KeyValueCache.Element?
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory for weights, in GB. Default: what is free. The rest of a larger file is read from disk in every pass.", valueName: "gb"))
+    var resident: Double?
+    @Flag(help: "Lock the weights in memory, so that the system cannot take their pages for something else.") var lock = false
+
     func validate() throws {
+        if let resident, !(resident >= 0 && resident < 1e9) { throw ValidationError("--resident must be 0 or more.") }
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
     }
 
@@ -30,25 +37,27 @@ struct RunningModel {
     let kernels: KernelSet
     let pool: WorkerPool
     let element: KeyValueCache.Element
+    private let placement: WeightPlacement
 
     init(path: String, options: RunningOptions) throws {
         let kernels = try KernelSet.selected()
         MappingFaults.install(path: path)
-        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv)
+        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv, placement: WeightPlacement(options))
     }
 
     /// The same threads and kernels for a second model.
     init(path: String, beside other: RunningModel) throws {
-        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil)
+        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil, placement: other.placement)
     }
 
-    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?) throws {
+    private init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, placement: WeightPlacement) throws {
         let reader = try ModelFileReader(path: path)
-        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
+        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader) }
         self.model = model
         tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
         self.kernels = kernels
         self.pool = pool
+        self.placement = placement
         self.element = element ?? Self.defaultElement(reader)
     }
 
@@ -57,8 +66,19 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    func session(context: Int, batch: Int = 64, allLogits: Bool = false, logitRows: Int = 1) throws -> LlamaSession {
-        try LlamaSession(
+    /// - Parameters:
+    ///   - share: the part of the free memory that this model may take, where several run.
+    ///   - note: gets a line about how the weights are kept, when that is worth knowing.
+    func session(
+        context: Int, batch: Int = 64, allLogits: Bool = false, logitRows: Int = 1, share: Double = 1, note: (String) -> Void = { _ in }
+    ) throws -> LlamaSession {
+        let plan = placement.plan(for: model, context: context, element: element, share: share)
+        // Reading the weights takes far longer than computing with them: as many tokens as possible share a pass.
+        let batch = plan.streams && !allLogits ? max(batch, min(512, context)) : batch
+        let session = try LlamaSession(
             model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element, kernels: kernels, pool: pool)
+        session.weightStream = try placement.apply(plan, to: model)
+        if let text = placement.describe(plan) { note(text) }
+        return session
     }
 }

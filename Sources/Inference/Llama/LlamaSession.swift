@@ -15,6 +15,8 @@ package final class LlamaSession {
     package let batch: Int
     /// Tokens per pass whose logits can be asked for.
     package let logitRows: Int
+    /// Reads the weights that memory does not hold; nil where it holds all.
+    package var weightStream: WeightStream?
     private let pool: WorkerPool
     private let kernels: KernelSet
     private let shape: LlamaShape
@@ -73,7 +75,7 @@ package final class LlamaSession {
             kernels.row(Int(token), of: model.weights.embedding, into: buffers.hidden + row * buffers.hiddenStride)
         }
         for layer in 0..<shape.layers {
-            model.willRead(layer: layer + 1)
+            weightStream?.reached(unit: layer)
             attention(layer, start: start, count: count)
             feedForward(layer, count: count)
         }
@@ -81,7 +83,9 @@ package final class LlamaSession {
             throw .notFinite(path: model.reader.path, position: start + token)
         }
         cache.count = start + count
+        weightStream?.reached(unit: shape.layers)
         if logits != .none { output(first: logits == .all ? 0 : count - 1, count: logits == .all ? count : 1) }
+        weightStream?.finishedPass()
         for row in 0..<(logits == .none ? 0 : logits == .all ? count : 1) {
             if !Self.isFinite(buffers.logits + row * buffers.logitsStride, count: shape.vocabulary) {
                 throw .notFinite(path: model.reader.path, position: logits == .all ? start + row : start + count - 1)
