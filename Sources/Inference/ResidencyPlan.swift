@@ -24,12 +24,12 @@ package struct ResidencyPlan: Sendable, Equatable {
             self.init(unitBytes: unitBytes, isResident: unitBytes.map { _ in true }, windowBytes: 0)
             return
         }
-        let window = 2 * unitBytes.max()!
-        let room = max(0, budget - window)
         let layers = unitBytes.dropLast()
-        // The head first: it is the part of which a pass may need several rows of logits, and every token's choice waits for it.
-        let headStays = head <= room
-        let layerRoom = headStays ? room - head : room
+        let layerWindow = 2 * (layers.max() ?? 0)
+        // The head first: every token's choice waits for it.
+        let headStays = layerWindow + head <= budget
+        let window = headStays ? layerWindow : max(layerWindow, 2 * head)
+        let layerRoom = max(0, budget - window - (headStays ? head : 0))
         var isResident = layers.map { _ in false }
         for count in stride(from: layers.count, through: 0, by: -1) {
             isResident = layers.indices.map { ($0 + 1) * count / layers.count > $0 * count / layers.count }

@@ -2,6 +2,7 @@ import ByteStorage
 import Generation
 import Glibc
 import Inference
+import Tensors
 import Testing
 import Tokenization
 
