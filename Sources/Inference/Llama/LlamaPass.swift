@@ -19,6 +19,8 @@ struct LlamaPass {
     /// [position][half head] each.
     let cosines, sines: UnsafePointer<Float>
     let precision: ProductPrecision
+    /// Told how far the pass is.
+    var weightStream: Unmanaged<WeightStream>?
 
     // The request. The tokens' embeddings are in `buffers.hidden`, or are to be looked up.
     var tokens: UnsafePointer<Int32>?
@@ -33,7 +35,7 @@ struct LlamaPass {
         let mine = buffers.threads[thread]
         lookUp(thread, &phase)
         for layer in 0..<shape.layers {
-            if thread == 0 { model._withUnsafeGuaranteedRef { $0.willRead(layer: layer) } }
+            if thread == 0 { weightStream?._withUnsafeGuaranteedRef { $0.reached(unit: layer) } }
             let weights = layers + layer
             projectAttentionInput(weights, mine, thread, &phase)
             attend(layer, mine, thread, &phase)
@@ -41,6 +43,7 @@ struct LlamaPass {
             gateAndUp(weights, mine, thread, &phase)
             accumulate(weights.pointee.down, of: buffers.inner, mine, thread, &phase)
         }
+        if thread == 0 { weightStream?._withUnsafeGuaranteedRef { $0.reached(unit: shape.layers) } }
         projectOutput(mine, thread, &phase)
     }
 
