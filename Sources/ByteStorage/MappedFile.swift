@@ -30,11 +30,47 @@ package final class MappedFile: @unchecked Sendable {  // Safe: the mapping is r
     /// Lets the kernel drop the range's pages from this process; they are read again when touched.
     package func release(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
 
-    private func advise(_ range: Range<Int>, _ advice: Int32) {
+    /// Asks for huge pages for what is read from now on. A kernel or file system without them goes on with small ones.
+    package func preferHugePages() { advise(0..<bytes.count, MADV_HUGEPAGE) }
+
+    /// Reads the range in large requests, maps it, and returns when it is there. What cannot be read stays unmapped: touching it tells.
+    package func populate(_ range: Range<Int>) {
+        // MADV_POPULATE_READ, which the C library's header may lack; Linux 5.14.
+        if advise(range, 22) { return }
+        willNeed(range)
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: Self.pageBytes) {
+            _ = bytes.load(fromByteOffset: offset, as: UInt8.self)
+        }
+    }
+
+    /// Reads the range and keeps its pages in memory.
+    package func lock(_ range: Range<Int>) throws(FileError) {
+        guard let (start, count) = pages(of: range) else { return }
+        guard mlock(start, count) != 0 else { return }
+        let code = errno
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
+        throw Self.lockError(path: path, count: count, limit: UInt64(limit.rlim_cur), errno: code)
+    }
+
+    package static func lockError(path: String, count: Int, limit: UInt64, errno: Int32) -> FileError {
+        let advice = limit < UInt64.max / 2
+            ? "a process of this user may lock \(limit) bytes (RLIMIT_MEMLOCK): raise it with 'ulimit -l' or, for a service, LimitMEMLOCK, or do not lock"
+            : "the machine has too little free memory for it: end other programs, or do not lock"
+        return FileError(operation: "lock \(count) bytes in memory", path: path, errno: errno, advice: advice)
+    }
+
+    private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+    private func pages(of range: Range<Int>) -> (UnsafeMutableRawPointer, Int)? {
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "range \(range) outside the mapping of \(bytes.count)")
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let start = range.lowerBound / page * page
-        guard let base = bytes.baseAddress, range.upperBound > start else { return }
-        madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, advice)
+        let start = range.lowerBound / Self.pageBytes * Self.pageBytes
+        guard let base = bytes.baseAddress, range.upperBound > start else { return nil }
+        return (UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start)
+    }
+
+    @discardableResult private func advise(_ range: Range<Int>, _ advice: Int32) -> Bool {
+        guard let (start, count) = pages(of: range) else { return true }
+        return madvise(start, count, advice) == 0
     }
 }

@@ -3,16 +3,18 @@ package struct ControlGroup: Sendable, Equatable {
     /// Bytes of memory that the group may use, and uses; nil without a limit.
     package let memoryLimit: UInt64?
     package let memoryUsed: UInt64?
+    /// Of the used bytes those that hold pages of files, which the system gives up when memory gets short.
+    package let memoryOfFiles: UInt64?
     /// Processors' worth of time per second; nil without a limit.
     package let processors: Double?
 
     /// `root` is put before every path, for tests.
     package init(root: String = "") {
-        var limits: [(limit: UInt64, used: UInt64?)] = []
+        var limits: [(limit: UInt64, used: UInt64?, files: UInt64?)] = []
         var shares: [Double] = []
         for folder in Self.folders(root, controller: "memory") {
             guard let limit = Self.bytes("\(folder.path)/\(folder.isVersion2 ? "memory.max" : "memory.limit_in_bytes")") else { continue }
-            limits.append((limit, Self.bytes("\(folder.path)/\(folder.isVersion2 ? "memory.current" : "memory.usage_in_bytes")")))
+            limits.append((limit, Self.bytes("\(folder.path)/\(folder.isVersion2 ? "memory.current" : "memory.usage_in_bytes")"), Self.fileBytes(folder)))
         }
         for folder in Self.folders(root, controller: "cpu") {
             if let share = folder.isVersion2 ? Self.shareVersion2(folder.path) : Self.shareVersion1(folder.path) { shares.append(share) }
@@ -20,6 +22,7 @@ package struct ControlGroup: Sendable, Equatable {
         let tightest = limits.min { $0.limit < $1.limit }
         memoryLimit = tightest?.limit
         memoryUsed = tightest?.used
+        memoryOfFiles = tightest?.files
         processors = shares.min()
     }
 
@@ -52,6 +55,16 @@ package struct ControlGroup: Sendable, Equatable {
     /// Version 2 says "max" and version 1 a number near 2^63 when there is no limit.
     private static func bytes(_ path: String) -> UInt64? {
         SystemText.number(path).flatMap { $0 >= 0 && $0 < 1 << 60 ? UInt64($0) : nil }
+    }
+
+    private static func fileBytes(_ folder: Folder) -> UInt64? {
+        guard let text = SystemText.read("\(folder.path)/memory.stat") else { return nil }
+        let prefix = folder.isVersion2 ? "" : "total_"
+        let values = text.split(separator: "\n").compactMap { line -> UInt64? in
+            let parts = line.split(separator: " ")
+            return parts.count == 2 && (parts[0] == "\(prefix)active_file" || parts[0] == "\(prefix)inactive_file") ? UInt64(parts[1]) : nil
+        }
+        return values.isEmpty ? nil : values.reduce(0, +)
     }
 
     private static func shareVersion2(_ folder: String) -> Double? {

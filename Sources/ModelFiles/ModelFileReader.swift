@@ -68,6 +68,13 @@ package final class ModelFileReader: Sendable {
         return UnsafeRawBufferPointer(rebasing: mapping.bytes[Int(record.offset)..<Int(record.end)])
     }
 
+    /// Gives the memory of the file's pages in the range back; they are read again when touched.
+    package func drop(_ range: Range<Int>) {
+        // Pages that are mapped would stay in the system's cache.
+        mapping.release(range)
+        file.dropCache(offset: UInt64(range.lowerBound), count: UInt64(range.count))
+    }
+
     /// Whether the file exists and begins as a `.quern` file of any version; it may still be damaged.
     package static func looksLikeModelFile(_ path: String) -> Bool {
         guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path), file.size >= 8 else { return false }

@@ -43,6 +43,20 @@ import Testing
         #expect(group.processors == 1.5)
     }
 
+    @Test func filePagesCountAsFree() {
+        let stat2 = "anon 300\ninactive_file 40\nactive_file 60\n", stat1 = "active_file 1\ntotal_inactive_file 40\ntotal_active_file 60\n"
+        for (name, folder, limit, used, stat) in [
+            ("0::/a\n", "sys/fs/cgroup/a", "memory.max", "memory.current", stat2),
+            ("4:memory:/a\n", "sys/fs/cgroup/memory/a", "memory.limit_in_bytes", "memory.usage_in_bytes", stat1),
+        ] {
+            let tree = Tree(["proc/self/cgroup": name, "\(folder)/\(limit)": "1000\n", "\(folder)/\(used)": "400\n", "\(folder)/memory.stat": stat])
+            let group = ControlGroup(root: tree.root)
+            #expect(group.memoryOfFiles == 100)
+            #expect(MachineMemory(group: group).obtainable == 700)
+        }
+        #expect(MachineMemory(group: ControlGroup(root: "/nowhere")).obtainable > 1 << 20)
+    }
+
     @Test func version1InsideAContainer() {
         // The path is the host's; only the root of the mount is there.
         let tree = Tree([

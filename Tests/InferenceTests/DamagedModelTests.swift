@@ -29,7 +29,7 @@ import Testing
     @Test func normThatIsNotFinite() throws {
         try withNaN(in: "model.layers.2.input_layernorm.weight") { path in
             let reader = try ModelFileReader(path: path)
-            let error = #expect(throws: InferenceError.self) { _ = try LlamaModel(reader: reader, memoryBytes: 1 << 40) }
+            let error = #expect(throws: InferenceError.self) { _ = try LlamaModel(reader: reader) }
             #expect("\(error!)".contains("norm 'model.layers.2.input_layernorm.weight': value 0 is nan, expected a finite number"))
         }
     }
@@ -37,7 +37,7 @@ import Testing
     @Test(arguments: ["model.layers.3.self_attn.q_proj.weight", "model.layers.7.mlp.down_proj.weight", "model.layers.0.mlp.gate_proj.weight", "lm_head.weight"])
     func scaleThatIsNotFinite(tensor: String) throws {
         try withNaN(in: tensor) { path in
-            let model = try LlamaModel(reader: try ModelFileReader(path: path), memoryBytes: 1 << 40)
+            let model = try LlamaModel(reader: try ModelFileReader(path: path))
             for kernels in KernelSet.available {
                 let session = try LlamaSession(model: model, context: 16, element: .f16, kernels: kernels, pool: WorkerPool(threads: 1))
                 let error = #expect(throws: InferenceError.self) { _ = try session.append([1, 300, 301], logits: .last) }

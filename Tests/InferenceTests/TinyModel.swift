@@ -23,7 +23,7 @@ struct TinyModel {
 
     init(_ type: StorageType) throws {
         let reader = try ModelFileReader(path: try Self.file(type))
-        model = try LlamaModel(reader: reader, memoryBytes: 1 << 40)
+        model = try LlamaModel(reader: reader)
         tokenizer = try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary)
     }
 

@@ -120,50 +120,66 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
 
 #endif
 
-// One panel for `tokens` tokens (a constant after inlining).
-CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_tables *tables, const ck_activations *x, int64_t token,
-                             const int tokens, float *out, int64_t token_stride) {
+// 128 columns of one panel into the window sums of `tokens` tokens.
+CK_INLINE void superblock_product(const uint8_t *superblock, const int streams, const int type, const panel_tables *tables, const ck_activations *x,
+                                  int64_t token, const int tokens, int64_t k1, __m256 (*sums)[2]) {
     const int header = type == CK_Q4 ? 128 : 64, unit = header + (type == CK_Q8 ? 2048 : 1024);
-    const uint8_t *superblock = panel + header_bytes(x->padded);
-    __m256 total[CK_TOKEN_TILE][2];
-    for (int t = 0; t < tokens; t++) total[t][0] = total[t][1] = _mm256_setzero_ps();
-    for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
-        __m256 window[CK_TOKEN_TILE][2];
-        for (int t = 0; t < tokens; t++) window[t][0] = window[t][1] = _mm256_setzero_ps();
-        int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
-        for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
-            prefetch_superblock(superblock, unit);
-            _Alignas(32) uint8_t keys[128];
-            if (type != CK_Q8) pair_keys(superblock, header, keys);
+    __m256 window[CK_TOKEN_TILE][2];
+    for (int t = 0; t < tokens; t++) window[t][0] = sums[t][0], window[t][1] = sums[t][1];
+    _Alignas(32) uint8_t keys[128];
+    if (type != CK_Q8) pair_keys(superblock, header, keys);
 #pragma clang loop unroll(disable)
-            for (int b = 0; b < 4; b++)
+    for (int b = 0; b < 4; b++) {
+        prefetch_codes(superblock + b * (unit / 4), unit / 4, streams);
 #pragma clang loop unroll(full)
-                for (int half = 0; half < 2; half++) {
-                    const uint8_t *scales = superblock + header / 4 * b + 8 * half;
-                    const uint8_t *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b + 32 * half;
-                    const int64_t k = k1 + 32 * b;
-                    __m256i v[8];  // grid bytes, or for q8 the sums of the tokens
-                    if (type == CK_Q4) lookup_q4(codes, tables, keys + 32 * b + 8 * half, v);
-                    if (type == CK_Q4S) lookup_q4s(codes, tables, keys + 16 * b + 8 * half, v);
-                    if (type == CK_Q8) dot_q8(codes, x, token, tokens, k, v);
-#pragma clang loop unroll(full)
-                    for (int t = 0; t < tokens; t++) {
-                        __m256 n = type == CK_Q4    ? dot_q4(v, prepare_q4(scales), x, token + t, k)
-                                   : type == CK_Q4S ? dot_q4s(v, block_scales(scales), x, token + t, k)
-                                                    : _mm256_mul_ps(_mm256_cvtepi32_ps(v[t]), wide_scales(scales));
-                        __m256 scale = _mm256_broadcast_ss(x->scale + (token + t) * (x->padded / 32) + k / 32);
-                        window[t][half] = _mm256_fmadd_ps(n, scale, window[t][half]);
-                    }
-                }
-        }
         for (int half = 0; half < 2; half++) {
-            __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(panel + 64 + k0 / 256 * 16 + 8 * half)));
-            __m256 factor = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(b, 20), _mm256_set1_epi32(0x2F800000)));
-            for (int t = 0; t < tokens; t++) total[t][half] = _mm256_fmadd_ps(window[t][half], factor, total[t][half]);
+            const uint8_t *scales = superblock + header / 4 * b + 8 * half;
+            const uint8_t *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b + 32 * half;
+            const int64_t k = k1 + 32 * b;
+            __m256i v[8];  // grid bytes, or for q8 the sums of the tokens
+            if (type == CK_Q4) lookup_q4(codes, tables, keys + 32 * b + 8 * half, v);
+            if (type == CK_Q4S) lookup_q4s(codes, tables, keys + 16 * b + 8 * half, v);
+            if (type == CK_Q8) dot_q8(codes, x, token, tokens, k, v);
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++) {
+                __m256 n = type == CK_Q4    ? dot_q4(v, prepare_q4(scales), x, token + t, k)
+                           : type == CK_Q4S ? dot_q4s(v, block_scales(scales), x, token + t, k)
+                                            : _mm256_mul_ps(_mm256_cvtepi32_ps(v[t]), wide_scales(scales));
+                __m256 scale = _mm256_broadcast_ss(x->scale + (token + t) * (x->padded / 32) + k / 32);
+                window[t][half] = _mm256_fmadd_ps(n, scale, window[t][half]);
+            }
         }
     }
-    for (int t = 0; t < tokens; t++)
-        for (int half = 0; half < 2; half++)
-            _mm256_storeu_ps(out + t * token_stride + 8 * half, _mm256_mul_ps(total[t][half], _mm256_loadu_ps((const float *)panel + 8 * half)));
+    for (int t = 0; t < tokens; t++) sums[t][0] = window[t][0], sums[t][1] = window[t][1];
+}
+
+// `streams` panels side by side for `tokens` tokens (both constants after inlining).
+CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, const panel_tables *tables,
+                             const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
+    const int header = type == CK_Q4 ? 128 : 64, unit = header + (type == CK_Q8 ? 2048 : 1024);
+    const uint8_t *superblocks = panel + header_bytes(x->padded);
+    __m256 total[CK_STREAMS][CK_TOKEN_TILE][2], window[CK_STREAMS][CK_TOKEN_TILE][2];
+    for (int s = 0; s < streams; s++)
+        for (int t = 0; t < tokens; t++) total[s][t][0] = total[s][t][1] = _mm256_setzero_ps();
+    for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
+        for (int s = 0; s < streams; s++)
+            for (int t = 0; t < tokens; t++) window[s][t][0] = window[s][t][1] = _mm256_setzero_ps();
+        int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
+        for (int64_t k1 = k0; k1 < end; k1 += 128, superblocks += unit)
+#pragma clang loop unroll(disable)
+            for (int s = 0; s < streams; s++) superblock_product(superblocks + s * panel_bytes, streams, type, tables, x, token, tokens, k1, window[s]);
+        for (int s = 0; s < streams; s++)
+            for (int half = 0; half < 2; half++) {
+                __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(panel + s * panel_bytes + 64 + k0 / 256 * 16 + 8 * half)));
+                __m256 factor = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(b, 20), _mm256_set1_epi32(0x2F800000)));
+                for (int t = 0; t < tokens; t++) total[s][t][half] = _mm256_fmadd_ps(window[s][t][half], factor, total[s][t][half]);
+            }
+    }
+    for (int s = 0; s < streams; s++)
+        for (int t = 0; t < tokens; t++)
+            for (int half = 0; half < 2; half++)
+                _mm256_storeu_ps(
+                    out + t * token_stride + 16 * s + 8 * half,
+                    _mm256_mul_ps(total[s][t][half], _mm256_loadu_ps((const float *)(panel + s * panel_bytes) + 8 * half)));
 }
 #endif

@@ -78,34 +78,43 @@ CK_INLINE void dot_q8_lines(const uint8_t *header, const uint8_t *codes, const c
     for (int t = 0; t < tokens; t++) n[t] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums[t][0], sums[t][1])), s);
 }
 
-// One panel for `tokens` tokens (a constant after inlining).
-CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_tables *tables, const ck_activations *x, int64_t token,
-                             const int tokens, float *out, int64_t token_stride) {
+// `streams` panels side by side for `tokens` tokens (both constants after inlining).
+CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, const panel_tables *tables,
+                             const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
     const int header = type == CK_Q4 ? 128 : 64, unit = header + (type == CK_Q8 ? 2048 : 1024);
     const panel_tables held = *tables;
     const int64_t blocks = x->padded / 32;
-    const uint8_t *superblock = panel + header_bytes(x->padded);
-    __m512 total[CK_TOKEN_TILE], window[CK_TOKEN_TILE], n[CK_TOKEN_TILE];
-    for (int t = 0; t < tokens; t++) total[t] = _mm512_setzero_ps();
+    const uint8_t *superblocks = panel + header_bytes(x->padded);
+    __m512 total[CK_STREAMS][CK_TOKEN_TILE], window[CK_STREAMS][CK_TOKEN_TILE], n[CK_TOKEN_TILE];
+    for (int s = 0; s < streams; s++)
+        for (int t = 0; t < tokens; t++) total[s][t] = _mm512_setzero_ps();
     for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
-        for (int t = 0; t < tokens; t++) window[t] = _mm512_setzero_ps();
+        for (int s = 0; s < streams; s++)
+            for (int t = 0; t < tokens; t++) window[s][t] = _mm512_setzero_ps();
         int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
-        for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
-            prefetch_superblock(superblock, unit);
+        for (int64_t k1 = k0; k1 < end; k1 += 128, superblocks += unit)
 #pragma clang loop unroll(disable)
-            for (int b = 0; b < 4; b++) {
-                const uint8_t *scales = superblock + header / 4 * b, *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b;
-                const int64_t k = k1 + 32 * b;
-                if (type == CK_Q8) dot_q8_lines(scales, codes, x, token, tokens, k, n);
-                else dot_q4_lines(scales, codes, type == CK_Q4 ? 2 : 1, &held, x, token, tokens, k, n);
-                for (int t = 0; t < tokens; t++) window[t] = _mm512_fmadd_ps(n[t], _mm512_set1_ps(x->scale[(token + t) * blocks + k / 32]), window[t]);
-            }
+            for (int b = 0; b < 4; b++)
+#pragma clang loop unroll(full)
+                for (int s = 0; s < streams; s++) {
+                    const uint8_t *superblock = superblocks + s * panel_bytes;
+                    const uint8_t *scales = superblock + header / 4 * b, *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b;
+                    const int64_t k = k1 + 32 * b;
+                    prefetch_codes(superblock + b * (unit / 4), unit / 4, streams);
+                    if (type == CK_Q8) dot_q8_lines(scales, codes, x, token, tokens, k, n);
+                    else dot_q4_lines(scales, codes, type == CK_Q4 ? 2 : 1, &held, x, token, tokens, k, n);
+                    for (int t = 0; t < tokens; t++)
+                        window[s][t] = _mm512_fmadd_ps(n[t], _mm512_set1_ps(x->scale[(token + t) * blocks + k / 32]), window[s][t]);
+                }
+        for (int s = 0; s < streams; s++) {
+            __m512i factor = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(panel + s * panel_bytes + 64 + k0 / 256 * 16)));
+            factor = _mm512_add_epi32(_mm512_slli_epi32(factor, 20), _mm512_set1_epi32(0x2F800000));
+            for (int t = 0; t < tokens; t++) total[s][t] = _mm512_fmadd_ps(window[s][t], _mm512_castsi512_ps(factor), total[s][t]);
         }
-        __m512i factor = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(panel + 64 + k0 / 256 * 16)));
-        factor = _mm512_add_epi32(_mm512_slli_epi32(factor, 20), _mm512_set1_epi32(0x2F800000));
-        for (int t = 0; t < tokens; t++) total[t] = _mm512_fmadd_ps(window[t], _mm512_castsi512_ps(factor), total[t]);
     }
-    for (int t = 0; t < tokens; t++) _mm512_storeu_ps(out + t * token_stride, _mm512_mul_ps(total[t], _mm512_loadu_ps((const float *)panel)));
+    for (int s = 0; s < streams; s++)
+        for (int t = 0; t < tokens; t++)
+            _mm512_storeu_ps(out + t * token_stride + 16 * s, _mm512_mul_ps(total[s][t], _mm512_loadu_ps((const float *)(panel + s * panel_bytes))));
 }
 
 #endif

@@ -12,10 +12,13 @@ CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
     return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
 }
 
-// Each weight is read once and far away. Asked for four superblocks ahead it arrives at 8-10 GB/s per core where the processor's own
-// prefetching gives 6-8 (q4, AVX2 and AVX-512, Ice Lake; mere reading reaches 11). Past the last panel a prefetch does nothing.
-CK_INLINE void prefetch_superblock(const uint8_t *superblock, int bytes) {
-    for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)superblock + 4608 + (uintptr_t)i), 0, 3);
+// Each weight is read once and far away. With the processor's own prefetching, which ends at every page, one stream arrives at 6-8 GB/s per core,
+// with software prefetching at 9, limited by the core's fill buffers; four panels side by side and prefetching reach 11 of the 12 of mere
+// reading (q4, Ice Lake). Past the last panel a prefetch does nothing.
+enum { CK_STREAMS = 4 };
+CK_INLINE void prefetch_codes(const uint8_t *codes, int bytes, const int streams) {
+    const uintptr_t ahead = streams > 1 ? 2304 : 4608;
+    for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)codes + ahead + (uintptr_t)i), 0, 3);
 }
 
 // A set may bring its own panel_product where the one below would have to imitate its look-ups and dot products.
@@ -77,33 +80,43 @@ CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const in
     }
 }
 
-// One panel for `tokens` tokens (a constant after inlining).
-CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_tables *tables, const ck_activations *x, int64_t token,
-                             const int tokens, float *out, int64_t token_stride) {
+// `streams` panels side by side for `tokens` tokens (both constants after inlining).
+CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, const panel_tables *tables,
+                             const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
     const panel_tables table = *tables;
     const int header_of_32 = type == CK_Q4 ? 32 : 16, codes_of_32 = type == CK_Q8 ? 512 : 256;
     const int64_t unit = 4 * (header_of_32 + codes_of_32);
-    const uint8_t *superblock = panel + header_bytes(x->padded);
-    f32x16 total[8];
-    for (int t = 0; t < tokens; t++) total[t] = lane_set(0);
+    const uint8_t *superblocks = panel + header_bytes(x->padded);
+    f32x16 total[CK_STREAMS][8];
+    for (int s = 0; s < streams; s++)
+        for (int t = 0; t < tokens; t++) total[s][t] = lane_set(0);
     for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
-        f32x16 window[8];
-        for (int t = 0; t < tokens; t++) window[t] = lane_set(0);
+        f32x16 window[CK_STREAMS][8];
+        for (int s = 0; s < streams; s++)
+            for (int t = 0; t < tokens; t++) window[s][t] = lane_set(0);
         int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
-        for (int64_t k1 = k0; k1 < end; k1 += 128, superblock += unit) {
+        for (int64_t k1 = k0; k1 < end; k1 += 128, superblocks += unit) {
             for (int b = 0; b < 4; b++) {
-                prefetch_superblock(superblock + b * (header_of_32 + codes_of_32), header_of_32 + codes_of_32);
-                f32x16 n[8];
-                dot_columns(superblock + header_of_32 * b, superblock + 4 * header_of_32 + codes_of_32 * b, type, table, x, token, tokens, k1 + 32 * b, n);
-                for (int t = 0; t < tokens; t++)
-                    window[t] = lane_fma(n[t], lane_set(x->scale[(token + t) * (x->padded / 32) + k1 / 32 + b]), window[t]);
+                _Pragma("clang loop unroll(full)")
+                for (int s = 0; s < streams; s++) {
+                    const uint8_t *superblock = superblocks + s * panel_bytes;
+                    prefetch_codes(superblock + b * (header_of_32 + codes_of_32), header_of_32 + codes_of_32, streams);
+                    f32x16 n[8];
+                    dot_columns(superblock + header_of_32 * b, superblock + 4 * header_of_32 + codes_of_32 * b, type, table, x, token, tokens, k1 + 32 * b, n);
+                    for (int t = 0; t < tokens; t++)
+                        window[s][t] = lane_fma(n[t], lane_set(x->scale[(token + t) * (x->padded / 32) + k1 / 32 + b]), window[s][t]);
+                }
             }
         }
-        f32x16 factor = window_factor(panel, k0);
-        for (int t = 0; t < tokens; t++) total[t] = lane_fma(window[t], factor, total[t]);
+        for (int s = 0; s < streams; s++) {
+            f32x16 factor = window_factor(panel + s * panel_bytes, k0);
+            for (int t = 0; t < tokens; t++) total[s][t] = lane_fma(window[s][t], factor, total[s][t]);
+        }
     }
-    f32x16 rows = lane_load((const float *)panel);
-    for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride, total[t] * rows);
+    for (int s = 0; s < streams; s++) {
+        f32x16 rows = lane_load((const float *)(panel + s * panel_bytes));
+        for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride + 16 * s, total[s][t] * rows);
+    }
 }
 
 #endif
@@ -115,13 +128,17 @@ CK_INLINE void panel_product(const uint8_t *panel, const int type, const panel_t
         const uint8_t none[64] = {0};                                                                                                      \
         panel_tables tables;                                                                                                               \
         panel_tables_prepare(&tables, type == CK_Q8 ? none : grids);                                                                       \
-        for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                            \
+        int64_t p = 0;                                                                                                                     \
+        if (tokens == 1)                                                                                                                   \
+            for (; p + CK_STREAMS <= panels; p += CK_STREAMS, panel += CK_STREAMS * panel_bytes, out += 16 * CK_STREAMS)                   \
+                panel_product(panel, panel_bytes, CK_STREAMS, type, &tables, x, 0, 1, out, token_stride);                                  \
+        for (; p < panels; p++, panel += panel_bytes, out += 16) {                                                                         \
             int64_t t = 0;                                                                                                                 \
             for (; t + CK_TOKEN_TILE <= tokens; t += CK_TOKEN_TILE)                                                                        \
-                panel_product(panel, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                            \
-            for (; t + 4 <= tokens; t += 4) panel_product(panel, type, &tables, x, t, 4, out + t * token_stride, token_stride);            \
-            for (; t + 2 <= tokens; t += 2) panel_product(panel, type, &tables, x, t, 2, out + t * token_stride, token_stride);            \
-            for (; t < tokens; t++) panel_product(panel, type, &tables, x, t, 1, out + t * token_stride, token_stride);                    \
+                panel_product(panel, panel_bytes, 1, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);            \
+            for (; t + 4 <= tokens; t += 4) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 4, out + t * token_stride, token_stride);\
+            for (; t + 2 <= tokens; t += 2) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 2, out + t * token_stride, token_stride);\
+            for (; t < tokens; t++) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 1, out + t * token_stride, token_stride);    \
         }                                                                                                                                  \
     }
 CK_QUANTIZED_MATMUL(q4, CK_Q4)
@@ -156,9 +173,9 @@ CK_INLINE void float_panel_product(const uint8_t *panel, const int type, int64_t
         for (int64_t p = 0; p < panels; p++, panel += panel_bytes, out += 16) {                                                             \
             int64_t t = 0;                                                                                                                 \
             for (; t + 4 <= tokens; t += 4)                                                                                                \
-                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 4, out + t * token_stride, token_stride);         \
+                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 4, out + t * token_stride, token_stride);       \
             for (; t < tokens; t++)                                                                                                        \
-                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 1, out + t * token_stride, token_stride);         \
+                float_panel_product(panel, type, columns, x->x + t * x->padded, x->padded, 1, out + t * token_stride, token_stride);       \
         }                                                                                                                                  \
     }
 CK_FLOAT_MATMUL(f16, CK_F16)

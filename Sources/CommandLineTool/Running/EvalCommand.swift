@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import Evaluation
 import Inference
+import ModelFiles
 import StrictJSON
 import Tokenization
 
@@ -42,9 +43,11 @@ struct EvalCommand: ParsableCommand {
                 throw ConversionError("\(text): \(ids.count) tokens, expected at least \(WindowEvaluation.windowSize); give a longer text")
             }
             let size = WindowEvaluation.windowSize
+            let (own, other) = (Double(running.model.reader.fileBytes), Double(reference?.model.reader.fileBytes ?? 0))
             let evaluation = WindowEvaluation(
-                session: try running.session(context: size, batch: 128, allLogits: true),
-                reference: try reference?.session(context: size, batch: 128, allLogits: true), kernels: running.kernels, pool: running.pool)
+                session: try running.session(context: size, batch: 128, allLogits: true, share: own / (own + other)),
+                reference: try reference?.session(context: size, batch: 128, allLogits: true, share: other / (own + other)),
+                kernels: running.kernels, pool: running.pool)
             let start = Terminal.seconds()
             let begin = running.tokenizer.addsBegin ? running.tokenizer.beginID : nil
             let result = try evaluation.run(ids: ids, begin: begin, windows: windows) { result, count in

@@ -79,7 +79,7 @@ struct RunCommand: ParsableCommand {
                     "kernels \(running.kernels.name), \(running.pool.threads) threads, context \(context), cache \(running.element), prompt \(ids.count) tokens"
                         + (temperature > 0 ? ", seed \(seed)" : ""))
             }
-            let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1)
+            let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
             let generator = TextGenerator(session: session, tokenizer: tokenizer)
             var failure: (any Error)?
             let summary = try generator.generate(
@@ -97,7 +97,9 @@ struct RunCommand: ParsableCommand {
             Terminal.note(
                 "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
                     + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))" + Self.speculation(summary))
-            if verbose && summary.decodedTokens > 0 { showBandwidth(running, summary) }
+            if verbose && summary.decodedTokens > 0 {
+                if let stream = session.weightStream { Self.showStreaming(stream, summary) } else { showBandwidth(running, summary) }
+            }
         }
     }
 }
@@ -112,6 +114,15 @@ extension RunCommand {
         guard lookup.drafted > 0 else { return "; nothing drafted" }
         return "; \(lookup.accepted) of \(lookup.drafted) drafted tokens right (\(Quantities.fixed(lookup.acceptance * 100, 0)) %), "
             + "\(Quantities.fixed(Double(summary.decodedTokens) / Double(max(summary.decodePasses, 1)), 2)) tokens per pass"
+    }
+
+    /// Where weights come from disk, its speed bounds everything.
+    private static func showStreaming(_ stream: WeightStream, _ summary: TextGenerator.Summary) {
+        let bytes = Double(stream.plan.streamedBytes) * Double(summary.decodePasses)
+        let seconds = summary.decode / .seconds(1)
+        Terminal.note(
+            "\(Quantities.fixed(seconds / Double(max(summary.decodePasses, 1)), 2)) s per pass, each with \(Quantities.bytes(UInt64(stream.plan.streamedBytes))) "
+                + "from disk: \(Quantities.fixed(bytes / max(seconds, 1e-9) / 1e9, 2)) GB/s")
     }
 
     /// Decoding reads every weight once per pass, so the memory's speed bounds it.

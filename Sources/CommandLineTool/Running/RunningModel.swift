@@ -16,7 +16,14 @@ struct RunningOptions: ParsableArguments {
     @Flag(help: "Multiply long prompts by 4-bit weights exactly as single tokens are, instead of folding block scales into 8 bits first.")
     var exact = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory for weights, in GB. Default: what is free. The rest of a larger file is read from disk in every pass.", valueName: "gb"))
+    var resident: Double?
+    @Flag(help: "Lock the weights in memory, so that the system cannot take their pages for something else.") var lock = false
+
     func validate() throws {
+        if let resident, !(resident >= 0 && resident < 1e9) { throw ValidationError("--resident must be 0 or more.") }
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
     }
 
@@ -33,25 +40,32 @@ struct RunningModel {
     let pool: WorkerPool
     let element: KeyValueCache.Element
     let precision: ProductPrecision
+    private let placement: WeightPlacement
 
     init(path: String, options: RunningOptions) throws {
         let kernels = try KernelSet.selected()
         MappingFaults.install(path: path)
-        try self.init(path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv, isExact: options.exact)
+        try self.init(
+            path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv, isExact: options.exact,
+            placement: WeightPlacement(options))
     }
 
     /// The same threads and kernels for a second model.
     init(path: String, beside other: RunningModel) throws {
-        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil, isExact: true)
+        try self.init(path: path, kernels: other.kernels, pool: other.pool, element: nil, isExact: true, placement: other.placement)
     }
 
-    init(path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, isExact: Bool) throws {
+    init(
+        path: String, kernels: KernelSet, pool: WorkerPool, element: KeyValueCache.Element?, isExact: Bool,
+        placement: WeightPlacement = WeightPlacement()
+    ) throws {
         let reader = try ModelFileReader(path: path)
-        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader, memoryBytes: MachineMemory().limit) }
+        let model = try ErrorPresentation.naming(path) { try LlamaModel(reader: reader) }
         self.model = model
         tokenizer = try ErrorPresentation.naming(path) { try Tokenizer(modelFile: reader, vocabulary: model.shape.vocabulary) }
         self.kernels = kernels
         self.pool = pool
+        self.placement = placement
         self.element = element ?? Self.defaultElement(reader)
         precision = isExact ? .exact : .requantized
     }
@@ -61,12 +75,20 @@ struct RunningModel {
         reader.tensors.contains { $0.type.isQuantized } ? .f16 : .f32
     }
 
-    /// `pool`: other threads than the model's own.
+    /// - Parameters:
+    ///   - pool: other threads than the model's own.
+    ///   - share: the part of the free memory that this model may take, where several run.
+    ///   - note: gets a line about how the weights are kept, when that is worth knowing.
     func session(
-        context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, pool: WorkerPool? = nil
+        context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, pool: WorkerPool? = nil, share: Double = 1,
+        note: (String) -> Void = { _ in }
     ) throws -> LlamaSession {
-        try LlamaSession(
+        let plan = placement.plan(for: model, context: context, element: element, share: share)
+        let session = try LlamaSession(
             model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element, precision: precision,
             kernels: kernels, pool: pool ?? self.pool)
+        session.weightStream = try placement.apply(plan, to: model)
+        if let text = placement.describe(plan) { note(text) }
+        return session
     }
 }

@@ -19,6 +19,8 @@ struct LlamaPass {
     /// [position][half head] each.
     let cosines, sines: UnsafePointer<Float>
     let precision: ProductPrecision
+    /// Told how far the pass is.
+    var weightStream: Unmanaged<WeightStream>?
 
     // The request. The tokens' embeddings are in `buffers.hidden`, or are to be looked up.
     var tokens: UnsafePointer<Int32>?
@@ -33,7 +35,7 @@ struct LlamaPass {
         let mine = buffers.threads[thread]
         lookUp(thread, &phase)
         for layer in 0..<shape.layers {
-            if thread == 0 { model._withUnsafeGuaranteedRef { $0.willRead(layer: layer) } }
+            if thread == 0 { weightStream?._withUnsafeGuaranteedRef { $0.reached(unit: layer) } }
             let weights = layers + layer
             projectAttentionInput(weights, mine, thread, &phase)
             attend(layer, mine, thread, &phase)
@@ -41,6 +43,7 @@ struct LlamaPass {
             gateAndUp(weights, mine, thread, &phase)
             accumulate(weights.pointee.down, of: buffers.inner, mine, thread, &phase)
         }
+        if thread == 0 { weightStream?._withUnsafeGuaranteedRef { $0.reached(unit: shape.layers) } }
         projectOutput(mine, thread, &phase)
     }
 
@@ -83,7 +86,7 @@ struct LlamaPass {
         let x = normalized(weights.pointee.attentionNorm, rows: 0..<count, mine, thread, &phase)
         let (q, k, v) = (weights.pointee.query, weights.pointee.key, weights.pointee.value)
         let total = q.panels + k.panels + v.panels
-        team.share(total, chunk: chunk(total), phase: &phase, thread: thread) { range in
+        team.share(total, chunk: panelChunk(total), phase: &phase, thread: thread) { range in
             multiply(q, of: range, base: 0, x, into: buffers.query, stride: buffers.queryStride, mine)
             multiply(k, of: range, base: q.panels, x, into: buffers.key, stride: buffers.keyStride, mine)
             multiply(v, of: range, base: q.panels + k.panels, x, into: buffers.value, stride: buffers.keyStride, mine)
@@ -154,7 +157,7 @@ struct LlamaPass {
     private func projectOutput(_ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
         guard !logits.isEmpty else { return }
         let x = normalized(outputNorm, rows: logits, mine, thread, &phase)
-        team.share(outputHead.panels, chunk: chunk(outputHead.panels), phase: &phase, thread: thread) { range in
+        team.share(outputHead.panels, chunk: panelChunk(outputHead.panels), phase: &phase, thread: thread) { range in
             outputHead.multiply(
                 panels: range, by: x, tokens: logits.count, precision: precision, scratch: mine.tiles,
                 into: buffers.logits + range.lowerBound * PanelLayout.rowsPerPanel, stride: buffers.logitsStride)
@@ -164,6 +167,9 @@ struct LlamaPass {
     /// Panels whose products a thread keeps to itself before they go on.
     private var unit: Int { count <= LlamaBuffers.tokensPerHeadItem ? LlamaBuffers.panelsPerUnit : LlamaBuffers.panelsPerTile }
 
-    /// What a thread takes at a time: small enough that a thread which stalls leaves little behind, in pairs of panels for the tiles.
+    /// What a thread takes at a time: small enough that a thread which stalls leaves little behind.
     private func chunk(_ count: Int) -> Int { max(1, count / (team.threads * 16)) }
+
+    /// The same in panels, of which the kernels take four side by side.
+    private func panelChunk(_ panels: Int) -> Int { (chunk(panels) + 3) / 4 * 4 }
 }

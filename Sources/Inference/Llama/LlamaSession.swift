@@ -15,6 +15,10 @@ package final class LlamaSession {
     package let batch: Int
     /// Tokens of a pass whose logits there is room for.
     package let logitRows: Int
+    /// Reads the weights that memory does not hold; nil where it holds all.
+    package var weightStream: WeightStream? {
+        didSet { pass.pointee.weightStream = weightStream.map { Unmanaged.passUnretained($0) } }
+    }
     private let pool: WorkerPool
     private let kernels: KernelSet
     private let shape: LlamaShape
@@ -99,6 +103,7 @@ package final class LlamaSession {
             pass.pointee.tokens = count == 1 ? nil : tokens.baseAddress
             pool.run(pass, LlamaPass.job)
         }
+        weightStream?.finishedPass()
         for token in 0..<count where !Self.isFinite(buffers.view.hidden + token * buffers.view.hiddenStride, count: shape.hidden) {
             throw .notFinite(path: model.reader.path, position: start + token)
         }
