@@ -9,8 +9,8 @@ no_root=
 need_root_rights() {
     if ! as_root true; then
         no_root="chroot needs root, and this user is not root and has no sudo"
-    elif ! as_root unshare --mount --propagation private chroot / true 2>/dev/null; then
-        no_root="this machine does not permit unshare --mount and chroot, as in a container without privileges"
+    elif ! as_root unshare --mount --propagation private sh -c 'mount -t proc proc /proc && chroot / true' 2>/dev/null; then
+        no_root="this machine does not permit chroot, or mounts in a namespace of their own; a container without privileges is like that"
     fi
     [ -z "$no_root" ]
 }
@@ -32,15 +32,16 @@ make_debian_root() {
         no_root="$archive could not be unpacked; delete it and try again"
         return 1
     fi
-    if ! as_root which debootstrap >/dev/null && ! install_packages debootstrap; then
+    if ! as_root sh -c 'command -v debootstrap' >/dev/null && ! install_packages debootstrap; then
         no_root="debootstrap is missing and could not be installed"
         return 1
     fi
     command -v apt-config >/dev/null && eval "$(apt-config shell proxy Acquire::http::Proxy)"
     [ "$proxy" = DIRECT ] && proxy=
     say "Debian root: debootstrap --variant=minbase stable, a minute or two (log: $log)"
-    # shellcheck disable=SC2046 # without a mirror there is no argument
-    if ! as_root env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase stable "$folder" $(debian_mirror) >"$log" 2>&1; then
+    # Without a mirror there is no argument. The namespace ends debootstrap's own mounts, however it ends.
+    # shellcheck disable=SC2046
+    if ! as_root env ${proxy:+"http_proxy=$proxy"} unshare --mount --propagation private debootstrap --variant=minbase stable "$folder" $(debian_mirror) >"$log" 2>&1; then
         tail -n 5 "$log"
         no_root="debootstrap failed (see $log)"
         return 1
