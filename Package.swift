@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         // Layer 0: the machine, no knowledge of models
         .target(name: "CKernels", cSettings: [.define("NDEBUG")]),
+        .target(name: "CScheduling"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         library("ByteStorage"),
         library("HostFacts"),
@@ -35,7 +36,7 @@ let package = Package(
         // Layer 1: vocabulary
         library("Tensors"),
         // Layer 2: kernels, files, text
-        library("Kernels", uses: ["Tensors", "CKernels"]),
+        library("Kernels", uses: ["Tensors", "CKernels", "CScheduling"]),
         library("Safetensors", uses: ["Tensors", "ByteStorage", "StrictJSON"]),
         library("ModelFiles", uses: ["Tensors", "ByteStorage", "StrictJSON", "CZstd", crypto]),
         library("Architectures", uses: ["Tensors", "StrictJSON"]),
@@ -62,6 +63,7 @@ let package = Package(
 
         // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
@@ -72,7 +74,7 @@ let package = Package(
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
             "Inference", "Generation", "Evaluation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
-            "Safetensors", "ByteStorage",
+            "Safetensors", "ByteStorage", "AllocationCounter",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),

@@ -12,7 +12,7 @@ struct MachineReport {
                 "cpu": [
                     "model": JSONValue(cpu.model), "features": JSONValue(cpu.features.map { JSONValue($0) }), "online": JSONValue(cpu.online),
                     "allowed": JSONValue(cpu.allowed), "cores": cpu.cores.map { JSONValue($0) } ?? .null,
-                    "quota": cpu.quota.map { JSONValue($0) } ?? .null, "default_threads": JSONValue(cpu.defaultThreads),
+                    "quota": cpu.quota.map { JSONValue($0) } ?? .null, "default_threads": JSONValue(cpu.defaultThreads), "compute_threads": JSONValue(cpu.computeThreads),
                 ],
                 "instruction_set": [
                     "selected": JSONValue(selected.name), "available": JSONValue(KernelSet.available.map { JSONValue($0.name) }),
@@ -25,7 +25,7 @@ struct MachineReport {
             processor        \(cpu.model)
               features       \(cpu.features.joined(separator: " "))
               threads        \(cpu.online) online, \(cpu.allowed) allowed\(cpu.cores.map { ", \($0) cores" } ?? "")\
-            \(cpu.quota.map { ", control group grants \(Quantities.fixed($0, 2))" } ?? ""); default \(cpu.defaultThreads)
+            \(cpu.quota.map { ", control group grants \(Quantities.fixed($0, 2))" } ?? ""); default \(cpu.defaultThreads), \(cpu.computeThreads) to run a model
             instruction set  \(selected.name) (available: \(KernelSet.available.map(\.name).joined(separator: ", ")); \
             \(KernelSet.environmentVariable) forces one)
             memory           \(Quantities.bytes(memory.physical)), \(Quantities.bytes(memory.available)) available\

@@ -59,7 +59,7 @@ struct DraftVerifier {
         // The last of the remaining tokens comes from the row after the last drafted one.
         let room = min(remaining - 1, session.cache.context - base - 1)
         lookup?.makeDraft(room: room)
-        tokens += lookup?.draft ?? []
+        if let lookup { tokens += lookup.draft }
         let start = clock.now
         do throws(InferenceError) {
             first = try session.append(tokens[...], logits: .all)

@@ -13,6 +13,7 @@ package struct CPUFacts: Sendable, Equatable {
     package let cores: Int?
     /// Processors' worth of time that the control group grants; nil without a limit.
     package let quota: Double?
+    package let map: CoreMap
 
     private static let known: Set<Substring> = [
         "sse4_2", "avx", "avx2", "fma", "f16c", "bmi2", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16",
@@ -44,7 +45,12 @@ package struct CPUFacts: Sendable, Equatable {
         online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         allowed = Self.affinityCount() ?? online
         quota = group.processors
+        map = CoreMap()
     }
+
+    /// Threads for matrix products: one for each core, since two on a core share its multipliers and its path to memory, and only as many as the
+    /// control group lets run all the time, since all wait for the slowest.
+    package var computeThreads: Int { max(1, min(map.cores.count, quota.map { Int($0) } ?? map.cores.count)) }
 
     /// As many threads as can run at once: never more than the affinity mask or the control group's share allows.
     package var defaultThreads: Int { max(1, min(online, allowed, quota.map { Int($0.rounded(.up)) } ?? online)) }

@@ -14,6 +14,8 @@ package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory
     package init(tokens: Int, columns: Int, floats: Bool = true) {
         precondition(tokens > 0 && columns > 0, "\(tokens) tokens of \(columns) columns")
         let padded = (columns + 127) / 128 * 128
+        // An odd number of cache lines: with rows a power of two apart, a column of tokens would share a few of a cache's sets.
+        let stride = padded + 64
         func allocate<Element>(_ count: Int) -> UnsafeMutablePointer<Element> {
             let bytes = (count * MemoryLayout<Element>.stride + 63) / 64 * 64
             let memory = aligned_alloc(64, bytes)!
@@ -22,15 +24,15 @@ package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory
         }
         let raw = UnsafeMutablePointer<ck_activations>.allocate(capacity: 1)
         let values: UnsafeMutablePointer<Float>? = floats ? allocate(tokens * padded) : nil
-        let codes: UnsafeMutablePointer<Int8> = allocate(tokens * padded)
-        let biased: UnsafeMutablePointer<UInt8> = allocate(tokens * padded)
+        let codes: UnsafeMutablePointer<Int8> = allocate(tokens * stride)
+        let biased: UnsafeMutablePointer<UInt8> = allocate(tokens * stride)
         // Padding columns are zeros, which is 128 in the biased form.
-        memset(biased, 128, tokens * padded)
+        memset(biased, 128, tokens * stride)
         let scales: UnsafeMutablePointer<Float> = allocate(tokens * padded / 32)
         let sums: UnsafeMutablePointer<Int32> = allocate(tokens * padded / 16)
-        raw.initialize(to: ck_activations(x: values, q: codes, scale: scales, sum: sums, u: biased, padded: Int64(padded)))
+        raw.initialize(to: ck_activations(x: values, q: codes, scale: scales, sum: sums, u: biased, padded: Int64(padded), stride: Int64(stride)))
         view = ActivationView(
-            tokens: tokens, columns: columns, padded: padded, raw: raw, values: values, codes: codes, biased: biased, scales: scales, sums: sums)
+            tokens: tokens, columns: columns, padded: padded, stride: stride, raw: raw, values: values, codes: codes, biased: biased, scales: scales, sums: sums)
     }
 
     deinit {
@@ -52,6 +54,7 @@ package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory
 /// The addresses inside an `ActivationRows`, which must outlive it: copied without counting references.
 package struct ActivationView: @unchecked Sendable {  // Safe: as `ActivationRows`.
     package let tokens, columns, padded: Int
+    let stride: Int
     let raw: UnsafeMutablePointer<ck_activations>
     /// Nil when only the int8 form is kept.
     package let values: UnsafeMutablePointer<Float>?
@@ -74,8 +77,8 @@ package struct ActivationView: @unchecked Sendable {  // Safe: as `ActivationRow
         precondition(range.lowerBound % 32 == 0 && range.upperBound <= columns && !range.isEmpty, "columns \(range) of \(columns)")
         precondition(range.upperBound % 32 == 0 || range.upperBound == columns, "columns \(range) end inside a block")
         let end = range.upperBound == columns ? padded : range.upperBound
-        let at = token * padded + range.lowerBound
+        let at = token * stride + range.lowerBound, block = token * padded + range.lowerBound
         kernels.table.pointee.quantize_activations(
-            source, Int64(range.count), Int64(end - range.lowerBound), codes + at, biased + at, scales + at / 32, sums + at / 16)
+            source, Int64(range.count), Int64(end - range.lowerBound), codes + at, biased + at, scales + block / 32, sums + block / 16)
     }
 }

@@ -5,8 +5,8 @@ import Tensors
 package enum ProductPrecision: Sendable {
     /// The same bits as a product with one token.
     case exact
-    /// q4: two blocks folded into 8-bit codes of a common scale first: faster, with 0.7 % more noise power than the 4-bit weights have (46 dB
-    /// against 24.7). The other types are exact.
+    /// q4, on instruction sets where that is faster (AVX-512 with VNNI, AVX-VNNI, NEON): the blocks of 128 columns folded into 8-bit codes of a
+    /// common scale first. Exact otherwise.
     case requantized
 }
 
@@ -44,7 +44,7 @@ package struct MatrixView: @unchecked Sendable {  // Safe: nothing changes after
     /// - *Layout*: quantized types read the int8 form of the activations, float types the floats.
     /// - *Threads*: calls for disjoint panels may run at once, each with its own scratch.
     /// - *Accuracy*: exact: the same bits on every instruction set and for any split into panels or tokens. Requantized: on every
-    ///   instruction set and for any split into panels, of calls with at least `tokensForRequantizing` tokens; below it is exact.
+    ///   instruction set that does it and for any split into panels, of calls with at least `tokensForRequantizing` tokens; below it is exact.
     package func multiply(
         panels range: Range<Int>, by x: ActivationView, tokens: Int, precision: ProductPrecision, scratch: UnsafeMutableRawPointer,
         into out: UnsafeMutablePointer<Float>, stride: Int
@@ -54,8 +54,8 @@ package struct MatrixView: @unchecked Sendable {  // Safe: nothing changes after
         precondition(tokens >= 1 && tokens <= x.tokens, "\(tokens) tokens of \(x.tokens)")
         precondition(isQuantized || x.values != nil, "float activations wanted")
         let first = bytes + range.lowerBound * panelBytes
-        if tokens >= Self.tokensForTiles, let exactTiles, let requantizedTiles {
-            let tiles = precision == .requantized && tokens >= Self.tokensForRequantizing ? requantizedTiles : exactTiles
+        if tokens >= Self.tokensForTiles, let exactTiles {
+            let tiles = precision == .requantized && tokens >= Self.tokensForRequantizing ? requantizedTiles ?? exactTiles : exactTiles
             tiles(first, Int64(range.count), Int64(panelBytes), grids, x.raw, Int64(tokens), scratch, out, Int64(stride))
         } else {
             product(first, Int64(range.count), Int64(panelBytes), Int64(columns), grids, x.raw, Int64(tokens), out, Int64(stride))

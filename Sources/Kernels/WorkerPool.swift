@@ -1,4 +1,5 @@
 import CKernels
+import CScheduling
 import Glibc
 
 /// The compute threads. They wait for a job by spinning briefly, then asleep; the caller works as thread 0.
@@ -9,20 +10,30 @@ package final class WorkerPool: @unchecked Sendable {  // Safe: `team` is; the h
     package let team: Team
     private var handles: [pthread_t] = []
 
-    package init(threads: Int) {
+    /// - Parameter places: hardware threads by core, to keep thread i, the caller being 0, on those of `places[i]`; nil or too few of them leave the
+    ///   threads to the system. It helps where cores have several hardware threads: two compute threads on one core halve each other's speed.
+    package init(threads: Int, places: [[Int]]? = nil) {
         precondition(threads >= 1, "a pool needs a thread")
+        let places = places.flatMap { $0.count >= threads ? $0 : nil }
         team = Team(threads: threads)
         for index in 1..<max(threads, 1) {
-            let start = Unmanaged.passRetained(Start(team: team, index: index))
+            let start = Unmanaged.passRetained(Start(team: team, index: index, place: places?[index] ?? []))
             var handle = pthread_t()
             let code = pthread_create(&handle, nil, { argument in
                 let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                WorkerPool.keep(on: start.place)
                 start.team.work(start.index)
                 return nil
             }, start.toOpaque())
             precondition(code == 0, "cannot start a thread: error \(code)")
             handles.append(handle)
         }
+        if let places { Self.keep(on: places[0]) }
+    }
+
+    /// A place that the system refuses, because it was taken away meanwhile, is no error: the thread then runs where it may.
+    private static func keep(on numbers: [Int]) {
+        if !numbers.isEmpty { _ = cs_keep_on(numbers.map { Int32($0) }, Int32(numbers.count)) }
     }
 
     deinit {
@@ -34,7 +45,8 @@ package final class WorkerPool: @unchecked Sendable {  // Safe: `team` is; the h
     private final class Start {
         let team: Team
         let index: Int
-        init(team: Team, index: Int) { (self.team, self.index) = (team, index) }
+        let place: [Int]
+        init(team: Team, index: Int, place: [Int]) { (self.team, self.index, self.place) = (team, index, place) }
     }
 
     /// Runs `body` with `context` once on every thread, with the thread's index, and returns when all are done. Allocates nothing.

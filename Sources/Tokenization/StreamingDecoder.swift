@@ -18,6 +18,8 @@ package struct StreamingDecoder: Sendable {
     /// Whether the space that stands before a text's first word may still come.
     private var expectsLeadingSpace: Bool
     private var heldBack: [UInt8] = []
+    /// Kept between tokens, so that one more allocates nothing.
+    private var scratch: [UInt8] = []
 
     /// `contextIsEmpty`: nothing precedes the ids, so the space before the first word is dropped. After a prompt it stays.
     package init(_ tokenizer: Tokenizer, style: DecodingStyle = .sentencePiece, contextIsEmpty: Bool) {
@@ -29,7 +31,10 @@ package struct StreamingDecoder: Sendable {
     /// The text that is complete with this id; often empty. An id that no token has adds nothing.
     package mutating func append(_ id: Int32) -> String {
         var output: [UInt8] = []
+        swap(&output, &scratch)
+        output.removeAll(keepingCapacity: true)
         append(id, to: &output)
+        defer { swap(&output, &scratch) }
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -62,7 +67,7 @@ package struct StreamingDecoder: Sendable {
             if text.isEmpty { return }
             let text = expectsLeadingSpace ? withoutLeadingSpace(text) : text
             expectsLeadingSpace = false
-            output += UTF8Scanning.withSpaces(text)
+            UTF8Scanning.append(text, withSpacesTo: &output)
         }
     }
 

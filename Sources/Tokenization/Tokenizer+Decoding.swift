@@ -57,7 +57,7 @@ extension Tokenizer {
         let isPiece = Int(id) < vocabulary.count
         let kind = isPiece ? vocabulary.kinds[Int(id)] : .control
         if kind == .byte {
-            return Vocabulary.byteValue(of: Array(vocabulary.bytes(of: id))).map { .byte($0) } ?? .nothing
+            return Vocabulary.byteValue(of: vocabulary.bytes(of: id)).map { .byte($0) } ?? .nothing
         }
         if kind == .unknown, style == .sentencePiece { return .unknown(unknownSurface) }
         let added = addedByID[id]

@@ -56,13 +56,18 @@ enum UTF8Scanning {
     static func withSpaces(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
+        append(bytes, withSpacesTo: &result)
+        return result
+    }
+    /// A mark never joins bytes that `result` held before.
+    static func append(_ bytes: some Collection<UInt8>, withSpacesTo result: inout [UInt8]) {
+        let start = result.count
         for byte in bytes {
             result.append(byte)
-            if byte == 0x81, result.count >= 3, result[result.count - 2] == 0x96, result[result.count - 3] == 0xE2 {
+            if byte == 0x81, result.count >= start + 3, result[result.count - 2] == 0x96, result[result.count - 3] == 0xE2 {
                 result.removeLast(3)
                 result.append(0x20)
             }
         }
-        return result
     }
 }

@@ -105,7 +105,8 @@ package struct Vocabulary: Sendable {
     }
 
     /// The byte that a piece `<0xHH>` stands for; upper-case digits only, as SentencePiece writes them.
-    static func byteValue(of piece: [UInt8]) -> UInt8? {
+    static func byteValue(of piece: [UInt8]) -> UInt8? { byteValue(of: piece[...]) }
+    static func byteValue(of piece: ArraySlice<UInt8>) -> UInt8? {
         func digit(_ character: UInt8) -> UInt8? {
             switch character {
             case 0x30 ... 0x39: character - 0x30
@@ -113,8 +114,9 @@ package struct Vocabulary: Sendable {
             default: nil
             }
         }
-        guard piece.count == 6, piece.starts(with: "<0x".utf8), piece[5] == UInt8(ascii: ">"),
-              let high = digit(piece[3]), let low = digit(piece[4])
+        let start = piece.startIndex
+        guard piece.count == 6, piece.starts(with: "<0x".utf8), piece[start + 5] == UInt8(ascii: ">"),
+              let high = digit(piece[start + 3]), let low = digit(piece[start + 4])
         else { return nil }
         return high << 4 | low
     }

@@ -83,5 +83,18 @@ import Testing
         #expect(try #require(MachineMemory.peakResident()) > 1 << 20)
         let cpu = CPUFacts()
         #expect(cpu.defaultThreads >= 1 && cpu.defaultThreads <= cpu.allowed && cpu.allowed <= 1 << 20)
+        #expect(cpu.computeThreads >= 1 && cpu.computeThreads <= cpu.defaultThreads)
+        #expect(cpu.map.cores.reduce(0) { $0 + $1.count } == cpu.allowed)
+    }
+
+    @Test func coresOfTheAllowedThreads() {
+        let siblings = [0: "0,4", 1: "1,5", 2: "2,6", 3: "3,7", 4: "0,4", 5: "1,5", 6: "2,6", 7: "3,7"]
+        let all = CoreMap(allowed: "\t0-7\n") { siblings[$0] }
+        #expect(all.cores == [[0, 4], [1, 5], [2, 6], [3, 7]] && all.hasSiblings)
+        let some = CoreMap(allowed: "1,3,5,6") { siblings[$0] }
+        #expect(some.cores == [[1, 5], [3], [6]] && some.hasSiblings)
+        let silent = CoreMap(allowed: "0-1") { _ in nil }
+        #expect(silent.cores == [[0], [1]] && !silent.hasSiblings)
+        for text in [nil, "", "x", "3-1", "-1", "0-99999999999", "1-2-3"] { #expect(CoreMap(allowed: text) { _ in nil }.cores == [[0]]) }
     }
 }

@@ -20,18 +20,20 @@ static product case_product(check_case *c, int64_t tokens, int64_t panels, int64
     p.panel = panel;
     float *x = case_floats(c, "x", values, 8), *scale = case_input(c, "scale", values / 8, 4);
     for (int64_t i = 0; i < values / 32; i++) scale[i] = c->round % 13 == 12 ? 0 : random_float(c, 1) + 1;
-    int8_t *q = case_input(c, "q", values, 64);
-    uint8_t *u = case_input(c, "u", values, 64);
+    const int64_t stride = padded + random_within(c, 0, 2) * 64;
+    int8_t *q = case_input(c, "q", (tokens - 1) * stride + padded, 64);
+    uint8_t *u = case_input(c, "u", (tokens - 1) * stride + padded, 64);
     int32_t *sum = case_input(c, "sum", values / 4, 4);
     memset(sum, 0, (size_t)(values / 4));
     for (int64_t i = 0; i < values; i++) {
-        if (c->round % 6 == 5) q[i] = c->round & 8 ? 127 : -127;
-        else if (c->round % 6 == 4) q[i] = q[i] < 0 ? -127 : 127;
-        else if (q[i] == -128) q[i] = 0;
-        u[i] = (uint8_t)q[i] ^ 0x80;
-        sum[i / 16] += q[i];
+        int8_t *value = q + i / padded * stride + i % padded;
+        if (c->round % 6 == 5) *value = c->round & 8 ? 127 : -127;
+        else if (c->round % 6 == 4) *value = *value < 0 ? -127 : 127;
+        else if (*value == -128) *value = 0;
+        u[value - q] = (uint8_t)*value ^ 0x80;
+        sum[i / 16] += *value;
     }
-    p.x = (ck_activations){.x = x, .q = q, .scale = scale, .sum = sum, .u = u, .padded = padded};
+    p.x = (ck_activations){.x = x, .q = q, .scale = scale, .sum = sum, .u = u, .padded = padded, .stride = stride};
     case_describe(c, "%d panels, %d columns, %d tokens, out stride %d", (int)panels, (int)p.columns, (int)tokens, (int)p.stride);
     return p;
 }

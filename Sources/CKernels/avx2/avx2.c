@@ -5,8 +5,10 @@
 #define CK_ISA_AVX2 1
 #define CK_TOKEN_TILE 4
 #define CK_TILE_PANELS 1
-#define CK_TILE_TOKENS 2
-#define CK_TILE_TOKENS_16 2
+#define CK_SCALED_DOT 1
+#define CK_TILE_PRODUCT "../avx2/tile_product.h"
+#define CK_TILE_TOKENS 4
+#define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
 #define CK_PANEL_PRODUCT "../avx2/decode_product.h"
 #include <immintrin.h>

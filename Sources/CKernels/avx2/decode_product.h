@@ -32,7 +32,7 @@ CK_INLINE scales_q4 prepare_q4(const uint8_t *header) { return (scales_q4){block
 // Both products are below 2^23, so the fused sum is exact.
 CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations *x, int64_t token, int64_t k) {
     const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4(x->q + token * x->padded + k);
+    lane_activations q = activations_q4(x->q + token * x->stride + k);
     __m256i terms[8], first = bias(zero_point, q.first), second = bias(zero_point, q.second);
     for (int i = 0; i < 4; i++) terms[i] = _mm256_dpbusd_avx_epi32(first, grid[i], q.first);
     for (int i = 4; i < 8; i++) terms[i] = _mm256_dpbusd_avx_epi32(second, grid[i], q.second);
@@ -41,7 +41,7 @@ CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations
 }
 CK_INLINE __m256 dot_q4s(const __m256i grid[8], __m256 s, const ck_activations *x, int64_t token, int64_t k) {
     const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4s(x->q + token * x->padded + k);
+    lane_activations q = activations_q4s(x->q + token * x->stride + k);
     __m256i terms[4], start = _mm256_add_epi32(bias(zero_point, q.first), bias(zero_point, q.second));
     for (int i = 0; i < 4; i++)
         terms[i] = _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(start, grid[i], q.first), grid[4 + i], q.second);
@@ -58,7 +58,7 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
         __m256i value = eight_rows(codes + 64 * line);
         for (int t = 0; t < tokens; t++) {
             __m256i *to = line & 1 ? &odd[t] : &sums[t];
-            *to = _mm256_dpbusd_avx_epi32(*to, value, broadcast_four(x->q + (token + t) * x->padded + k + 4 * line));
+            *to = _mm256_dpbusd_avx_epi32(*to, value, broadcast_four(x->q + (token + t) * x->stride + k + 4 * line));
         }
     }
     for (int t = 0; t < tokens; t++) sums[t] = _mm256_add_epi32(sums[t], odd[t]);
@@ -74,7 +74,7 @@ CK_INLINE scales_q4 prepare_q4(const uint8_t *header) {
 }
 // Products of bytes up to 127 add to 16-bit pairs without saturation; multiplying the pairs by the block scale widens them.
 CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations *x, int64_t token, int64_t k) {
-    lane_activations q = activations_q4(x->q + token * x->padded + k);
+    lane_activations q = activations_q4(x->q + token * x->stride + k);
     // rows 0 ... 7 as pairs of equal words, for either block
     __m256i s0 = _mm256_blend_epi16(s, _mm256_slli_epi32(s, 16), 0xAA), s1 = _mm256_blend_epi16(_mm256_srli_epi32(s, 16), s, 0xAA);
     __m256i terms[4];
@@ -96,7 +96,7 @@ CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations
 // Sums of four products fit 16 bits once the grid's zero point is taken off, so wrapping in between does no harm.
 CK_INLINE __m256 dot_q4s(const __m256i grid[8], __m256 s, const ck_activations *x, int64_t token, int64_t k) {
     const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4s(x->q + token * x->padded + k);
+    lane_activations q = activations_q4s(x->q + token * x->stride + k);
     __m256i correction = _mm256_add_epi16(_mm256_maddubs_epi16(zero_point, q.first), _mm256_maddubs_epi16(zero_point, q.second));
     __m256i terms[4];
     for (int i = 0; i < 4; i++) {
@@ -111,7 +111,7 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
     for (int line = 0; line < 8; line++) {
         __m256i value = _mm256_xor_si256(eight_rows(codes + 64 * line), _mm256_set1_epi8((char)0x80)), magnitude = _mm256_abs_epi8(value);
         for (int t = 0; t < tokens; t++) {
-            __m256i q = broadcast_four(x->q + (token + t) * x->padded + k + 4 * line);
+            __m256i q = broadcast_four(x->q + (token + t) * x->stride + k + 4 * line);
             __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(q, value));
             sums[t] = _mm256_add_epi32(sums[t], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
         }

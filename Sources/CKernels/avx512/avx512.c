@@ -5,6 +5,7 @@
 #define CK_ISA_AVX512 1
 #define CK_TOKEN_TILE 8
 #define CK_UNSIGNED_DOT 1
+#define CK_REQUANTIZE 1
 #define CK_TILE_PANELS 2
 #define CK_TILE_TOKENS 6
 #define CK_TILE_TOKENS_16 4

@@ -4,10 +4,10 @@
 #define CK_TABLE_NAME "avx512bw"
 #define CK_ISA_AVX512BW 1
 #define CK_TOKEN_TILE 8
-#define CK_PANEL_PRODUCT "../avx512bw/decode_product.h"
+#define CK_SCALED_DOT 1
 #define CK_TILE_PANELS 2
 #define CK_TILE_TOKENS 6
-#define CK_TILE_TOKENS_16 4
+#define CK_TILE_TOKENS_16 6
 #define CK_ATTEND_TILE 8
 #define CK_PANEL_PRODUCT "../avx512bw/decode_product.h"
 #include <immintrin.h>

@@ -51,7 +51,7 @@ CK_INLINE void dot_q4_lines(const uint8_t *header, const uint8_t *codes, const i
         __m512i low = grid_bytes(tables, b, _mm512_and_si512(z, low_bits));
         __m512i high = grid_bytes(tables, b, _mm512_and_si512(_mm512_srli_epi16(z, 4), low_bits));
         for (int t = 0; t < tokens; t++) {
-            const int8_t *q = x->q + (token + t) * x->padded + k + 8 * line;
+            const int8_t *q = x->q + (token + t) * x->stride + k + 8 * line;
             // Products of bytes up to 127 add to 16-bit pairs without saturation.
             sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(_mm512_maddubs_epi16(low, broadcast_four(q)), b.scale));
             sums[t] = _mm512_add_epi32(sums[t], _mm512_madd_epi16(_mm512_maddubs_epi16(high, broadcast_four(q + 4)), b.scale));
@@ -69,7 +69,7 @@ CK_INLINE void dot_q8_lines(const uint8_t *header, const uint8_t *codes, const c
         __m512i magnitude = _mm512_abs_epi8(value);
         __mmask64 negative = _mm512_movepi8_mask(value);
         for (int t = 0; t < tokens; t++) {
-            __m512i q = broadcast_four(x->q + (token + t) * x->padded + k + 4 * line);
+            __m512i q = broadcast_four(x->q + (token + t) * x->stride + k + 4 * line);
             __m512i pairs = _mm512_maddubs_epi16(magnitude, _mm512_mask_sub_epi8(q, negative, zero, q));
             sums[t][line & 1] = _mm512_add_epi32(sums[t][line & 1], _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
         }

@@ -4,6 +4,7 @@
 #define CK_ISA_AVXVNNI 1
 #define CK_TOKEN_TILE 4
 #define CK_UNSIGNED_DOT 1
+#define CK_REQUANTIZE 1
 #define CK_TILE_PANELS 1
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4

@@ -29,18 +29,19 @@ typedef struct {
 // Activations of `tokens` tokens, each row `padded` values. q, scale and sum are used by quantized types, x by float types.
 typedef struct {
     const float *x;        // [token][padded]
-    const int8_t *q;       // [token][padded], 64-byte aligned rows
+    const int8_t *q;       // [token][stride], 64-byte aligned rows
     const float *scale;    // [token][padded / 32]
     const int32_t *sum;    // [token][padded / 16], sum of q over 16 columns
-    const uint8_t *u;      // [token][padded], q + 128; used for many tokens
+    const uint8_t *u;      // [token][stride], q + 128; used for many tokens
     int64_t padded;        // columns, multiple of 128
+    int64_t stride;        // bytes between rows of q and of u, multiple of 64; not near a multiple of 2048, see ActivationRows
 } ck_activations;
 
 // out[token][row] for the rows of `panels` panels; out has token_stride floats between tokens and room for whole panels.
 typedef void (*ck_matmul)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,
                           const ck_activations *x, int64_t tokens, float *out, int64_t token_stride);
-// The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. The requantized one of q4 gives the
-// two blocks of 32 columns a common scale first, see templates/tiles.h; all others give the same bits as ck_matmul.
+// The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. tiles give the same bits as matmul. requantized_tiles, which
+// only some sets have for some types (else NULL), give 128 columns a common scale first, see templates/tile_requantize.h.
 enum { CK_TILE_SCRATCH = 26 * 1024 };
 typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
                          void *scratch, float *out, int64_t token_stride);
@@ -110,6 +111,9 @@ typedef struct {
 const ck_kernels *ck_find(const char *name);
 // Names of what was compiled, in the order of preference; returns their count.
 int ck_names(const char **names, int limit);
+
+// Whether few tokens' products are faster with several panels read side by side than one after the other. Set when the program starts.
+extern int ck_reads_side_by_side;
 
 // A yardstick: reads the bytes once, 8-byte aligned, and returns the sum of their 64-bit words.
 uint64_t ck_read_memory(const void *p, int64_t bytes);

@@ -6,6 +6,9 @@
 //   bytes_dot_biased(acc, u, s)     the same for u within 0...255 and s within -127...127
 //   bytes_dot_signed(acc, a, b)     the same for signed a and b, b within -127...127; where CK_UNSIGNED_DOT is set it does not exist, and
 //                                   bytes_dot takes u within 0...255
+//   bytes_dot_scaled(acc, u, s, pair), bytes_dot_signed_scaled(acc, a, b, pair)
+//                                   where CK_SCALED_DOT is set: the products times a signed word, which both halves of a lane of `pair` hold;
+//                                   u within 0...255, s within -64...63
 //   bytes_repeat(p)                 each of 16 bytes repeated in its lane's four bytes
 #ifndef CK_BYTES_H
 #define CK_BYTES_H
@@ -75,6 +78,9 @@ CK_INLINE __m512i dot_pairs(__m512i u, __m512i s) {  // u <= 127: the 16-bit pai
     return _mm512_madd_epi16(_mm512_maddubs_epi16(u, s), _mm512_set1_epi16(1));
 }
 CK_INLINE i32x16 bytes_dot(i32x16 acc, i32x16 u, i32x16 s) { return acc + (i32x16)dot_pairs((__m512i)u, (__m512i)s); }
+CK_INLINE i32x16 bytes_dot_scaled(i32x16 acc, i32x16 u, i32x16 s, i32x16 pair) {
+    return acc + (i32x16)_mm512_madd_epi16(_mm512_maddubs_epi16((__m512i)u, (__m512i)s), (__m512i)pair);
+}
 // With u as (u & 127) + (u & 128) neither part's pair sums saturate.
 CK_INLINE i32x16 bytes_dot_biased(i32x16 acc, i32x16 u, i32x16 s) {
     acc = bytes_dot(acc, u & 0x7f7f7f7f, s);
@@ -84,6 +90,10 @@ CK_INLINE i32x16 bytes_dot_biased(i32x16 acc, i32x16 u, i32x16 s) {
 CK_INLINE i32x16 bytes_dot_signed(i32x16 acc, i32x16 a, i32x16 b) {
     __m512i turned = _mm512_mask_sub_epi8((__m512i)b, _mm512_movepi8_mask((__m512i)a), _mm512_setzero_si512(), (__m512i)b);
     return bytes_dot(acc, bytes_abs(a), (i32x16)turned);
+}
+CK_INLINE i32x16 bytes_dot_signed_scaled(i32x16 acc, i32x16 a, i32x16 b, i32x16 pair) {
+    __m512i turned = _mm512_mask_sub_epi8((__m512i)b, _mm512_movepi8_mask((__m512i)a), _mm512_setzero_si512(), (__m512i)b);
+    return acc + (i32x16)_mm512_madd_epi16(_mm512_maddubs_epi16((__m512i)bytes_abs(a), turned), (__m512i)pair);
 }
 
 #elif CK_ISA_AVX2
@@ -152,6 +162,14 @@ CK_INLINE i32x16 bytes_dot_biased(i32x16 acc, i32x16 u, i32x16 s) {
 CK_INLINE __m256i dot_signed_half(__m256i a, __m256i b) { return dot_half(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a)); }
 CK_INLINE i32x16 bytes_dot_signed(i32x16 acc, i32x16 a, i32x16 b) {
     return acc + half_join(dot_signed_half(half_low(a), half_low(b)), dot_signed_half(half_high(a), half_high(b)));
+}
+CK_INLINE __m256i scaled_half(__m256i u, __m256i s, __m256i pair) { return _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), pair); }
+CK_INLINE i32x16 bytes_dot_scaled(i32x16 acc, i32x16 u, i32x16 s, i32x16 pair) {
+    return acc + half_join(scaled_half(half_low(u), half_low(s), half_low(pair)), scaled_half(half_high(u), half_high(s), half_high(pair)));
+}
+CK_INLINE __m256i signed_scaled_half(__m256i a, __m256i b, __m256i pair) { return scaled_half(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a), pair); }
+CK_INLINE i32x16 bytes_dot_signed_scaled(i32x16 acc, i32x16 a, i32x16 b, i32x16 pair) {
+    return acc + half_join(signed_scaled_half(half_low(a), half_low(b), half_low(pair)), signed_scaled_half(half_high(a), half_high(b), half_high(pair)));
 }
 #endif
 CK_INLINE i32x16 bytes_repeat(const uint8_t *p) {

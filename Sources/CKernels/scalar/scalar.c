@@ -2,6 +2,7 @@
 #define CK(name) ck_##name##_scalar
 #define CK_TABLE_NAME "scalar"
 #define CK_TOKEN_TILE 4
+#define CK_REQUANTIZE 1
 #define CK_TILE_PANELS 1
 #define CK_TILE_TOKENS 2
 #define CK_TILE_TOKENS_16 2

@@ -12,12 +12,13 @@ CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
     return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
 }
 
-// Each weight is read once and far away. With the processor's own prefetching, which ends at every page, one stream arrives at 6-8 GB/s per core,
-// with software prefetching at 9, limited by the core's fill buffers; four panels side by side and prefetching reach 11 of the 12 of mere
-// reading (q4, Ice Lake). Past the last panel a prefetch does nothing.
+// Each weight is read once and far away. Intel's own prefetching ends at every page: one stream arrives at 6-8 GB/s per core, with software
+// prefetching at 9, limited by the core's fill buffers; four panels side by side and prefetching reach 11 of the 12 of mere reading
+// (q4, Ice Lake). On AMD one stream with prefetching two pages ahead is best: 19 GB/s with two threads where four streams reach 16
+// (q8, Zen 3, mere reading 21). Past the last panel a prefetch does nothing.
 enum { CK_STREAMS = 4 };
 CK_INLINE void prefetch_codes(const uint8_t *codes, int bytes, const int streams) {
-    const uintptr_t ahead = streams > 1 ? 2304 : 4608;
+    const uintptr_t ahead = streams > 1 ? 2304 : 8192;
     for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)codes + ahead + (uintptr_t)i), 0, 3);
 }
 
@@ -42,7 +43,7 @@ CK_INLINE void dot_block_q4(const uint8_t *codes, const int lines, i32x16 grid, 
         i32x16 high = grid_apply(table, (i32x16)(((u32x16)z >> 4) & 0x0f0f0f0fu) | grid);
         for (int t = 0; t < tokens; t++) {
             int32_t pair[2];
-            memcpy(pair, x->q + (token + t) * x->padded + k + 8 * line, 8);
+            memcpy(pair, x->q + (token + t) * x->stride + k + 8 * line, 8);
             sums[t] = bytes_dot(sums[t], low, lane_seti(pair[0]));
             sums[t] = bytes_dot(sums[t], high, lane_seti(pair[1]));
         }
@@ -57,7 +58,7 @@ CK_INLINE void dot_block_q8(const uint8_t *codes, const ck_activations *x, int64
         i32x16 z = bytes_load(codes + 64 * line);
         for (int t = 0; t < tokens; t++) {
             int32_t four;
-            memcpy(&four, x->q + (token + t) * x->padded + k + 4 * line, 4);
+            memcpy(&four, x->q + (token + t) * x->stride + k + 4 * line, 4);
             sums[t] = bytes_dot_biased(sums[t], z, lane_seti(four));
         }
     }
@@ -129,7 +130,7 @@ CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const in
         panel_tables tables;                                                                                                               \
         panel_tables_prepare(&tables, type == CK_Q8 ? none : grids);                                                                       \
         int64_t p = 0;                                                                                                                     \
-        if (tokens == 1)                                                                                                                   \
+        if (tokens == 1 && ck_reads_side_by_side)                                                                                          \
             for (; p + CK_STREAMS <= panels; p += CK_STREAMS, panel += CK_STREAMS * panel_bytes, out += 16 * CK_STREAMS)                   \
                 panel_product(panel, panel_bytes, CK_STREAMS, type, &tables, x, 0, 1, out, token_stride);                                  \
         for (; p < panels; p++, panel += panel_bytes, out += 16) {                                                                         \

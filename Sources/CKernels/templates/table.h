@@ -19,7 +19,9 @@ const ck_kernels CK(kernels) = {
     .decode_row = {[CK_F32] = CK_ROW(decode_row, f32), [CK_F16] = CK_ROW(decode_row, f16), [CK_Q8] = CK_ROW(decode_row, q8), [CK_Q4] = CK_ROW(decode_row, q4), [CK_Q4S] = CK_ROW(decode_row, q4s)},
     .matmul = {[CK_F32] = CK_ROW(matmul, f32), [CK_F16] = CK_ROW(matmul, f16), [CK_Q8] = CK_ROW(matmul, q8), [CK_Q4] = CK_ROW(matmul, q4), [CK_Q4S] = CK_ROW(matmul, q4s)},
     .tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_exact_q4), [CK_Q4S] = CK(tiles_exact_q4s)},
-    .requantized_tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_requantized_q4), [CK_Q4S] = CK(tiles_exact_q4s)},
+#if CK_REQUANTIZE
+    .requantized_tiles = {[CK_Q4] = CK(tiles_requantized_q4)},
+#endif
     .quantize_activations = CK(quantize_activations),
     .rms_norm = CK(rms_norm),
     .add = CK(add),

@@ -58,7 +58,7 @@ struct BenchCommand: ParsableCommand {
             MappingFaults.install(path: file)
             // Its threads sleep; every number of threads that is measured gets its own.
             let running = try RunningModel(path: file, kernels: kernels, pool: WorkerPool(threads: 1), element: kv, isExact: exact)
-            let plan = try plan(for: running.model, defaultThreads: machine.defaultThreads)
+            let plan = try plan(for: running.model, defaultThreads: machine.computeThreads)
             let benchmark = try Benchmark(plan: plan, model: running.model, kernels: kernels) {
                 try running.session(context: plan.positions, batch: batch, pool: $0)
             }

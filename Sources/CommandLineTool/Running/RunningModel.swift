@@ -9,7 +9,7 @@ import Tokenization
 
 /// Options of every command that runs a model.
 struct RunningOptions: ParsableArguments {
-    @Option(help: "Compute threads. Default: the processors that this process may use.")
+    @Option(help: "Compute threads. Default: the cores that this process may use.")
     var threads: Int?
     @Option(help: "Element type of the key-value cache: f16, q8 or f32. Default: f32 for files with f16 weights, else f16.")
     var kv: KeyValueCache.Element?
@@ -27,7 +27,11 @@ struct RunningOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
     }
 
-    var threadCount: Int { threads ?? CPUFacts().defaultThreads }
+    /// Where cores have several hardware threads, each compute thread stays on a core of its own.
+    func pool() -> WorkerPool {
+        let cpu = CPUFacts()
+        return WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.map.hasSiblings ? cpu.map.cores : nil)
+    }
 }
 
 extension CacheElement: ExpressibleByArgument {}
@@ -46,7 +50,7 @@ struct RunningModel {
         let kernels = try KernelSet.selected()
         MappingFaults.install(path: path)
         try self.init(
-            path: path, kernels: kernels, pool: WorkerPool(threads: options.threadCount), element: options.kv, isExact: options.exact,
+            path: path, kernels: kernels, pool: options.pool(), element: options.kv, isExact: options.exact,
             placement: WeightPlacement(options))
     }
 
