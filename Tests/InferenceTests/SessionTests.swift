@@ -32,6 +32,27 @@ import Tokenization
         }
     }
 
+    /// More threads than key-value heads share the positions, from the second chunk of them on.
+    @Test(arguments: [KeyValueCache.Element.f16, .q8], [1, 3])
+    func positionsSharedOutGiveTheSameLogits(element: KeyValueCache.Element, together: Int) throws {
+        let tiny = try TinyModel(.q4)
+        let start = 2 * KernelSet.attentionChunk - 5
+        func logits(threads: Int) throws -> [Float] {
+            let session = try tiny.session(context: 600, batch: 600, logitRows: together, element: element, threads: threads)
+            let ids = (0..<start + 12).map { Int32(300 + $0 * 37 % 3000) }
+            _ = try session.append(ids[0..<start], logits: .none)
+            var all: [Float] = []
+            for first in stride(from: start, to: ids.count, by: together) {
+                let logits = try session.append(ids[first..<first + together], logits: .last)
+                all += UnsafeBufferPointer(start: logits, count: tiny.model.shape.vocabulary)
+            }
+            return all
+        }
+        let expected = try logits(threads: 2)
+        #expect(tiny.model.shape.keyValueHeads == 2)
+        for threads in [1, 3, 5] { #expect(try logits(threads: threads) == expected, "\(threads) threads") }
+    }
+
     @Test(arguments: [StorageType.f16, .q8, .q4, .q4s])
     func everyInstructionSetGivesTheSameLogits(type: StorageType) throws {
         let tiny = try TinyModel(type)

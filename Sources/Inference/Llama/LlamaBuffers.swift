@@ -23,6 +23,9 @@ final class LlamaBuffers {
         let logitsStride: Int
         /// One per thread.
         let threads: UnsafePointer<ThreadView>
+        /// States of single chunks of positions, [key-value head][chunk][query], where threads outnumber key-value heads; else no chunks.
+        let chunks: AttentionState
+        let chunkCount: Int
     }
 
     /// What a thread has for itself.
@@ -53,7 +56,8 @@ final class LlamaBuffers {
     private var rows: [ActivationRows] = []
     private var allocations: [UnsafeMutableRawPointer] = []
 
-    init(shape: LlamaShape, tokens: Int, logitRows: Int, threads: Int, floats: Bool) {
+    /// - Parameter context: positions that attention may go over.
+    init(shape: LlamaShape, tokens: Int, logitRows: Int, threads: Int, context: Int, floats: Bool) {
         func padded(_ rows: Int) -> Int { (rows + PanelLayout.rowsPerPanel - 1) / PanelLayout.rowsPerPanel * PanelLayout.rowsPerPanel }
         var allocations: [UnsafeMutableRawPointer] = []
         func allocate<Element>(_ count: Int, of: Element.Type = Float.self) -> UnsafeMutablePointer<Element> {
@@ -80,13 +84,16 @@ final class LlamaBuffers {
                 attention: AttentionState(most: allocate(queries), sum: allocate(queries), mix: allocate(queries * width)),
                 attentionScratch: allocate(KernelSet.attentionScratch(width: width))))
         }
+        let chunkCount = threads > shape.keyValueHeads ? (context + KernelSet.attentionChunk - 1) / KernelSet.attentionChunk : 0
+        let chunkStates = chunkCount * shape.keyValueHeads * group * min(tokens, Self.redundantTokens)
         let (hiddenStride, queryStride) = (padded(shape.hidden), padded(shape.heads * shape.headSize))
         let (keyStride, logitsStride) = (padded(shape.keyValueHeads * shape.headSize), padded(shape.vocabulary))
         view = View(
             hidden: allocate(tokens * hiddenStride), hiddenStride: hiddenStride, query: allocate(tokens * queryStride),
             key: allocate(tokens * keyStride), value: allocate(tokens * keyStride), queryStride: queryStride, keyStride: keyStride,
             normed: activations(tokens, shape.hidden), mixed: activations(tokens, shape.heads * shape.headSize), inner: activations(tokens, shape.inner),
-            logits: allocate(logitRows * logitsStride), logitsStride: logitsStride, threads: UnsafePointer(threadViews))
+            logits: allocate(logitRows * logitsStride), logitsStride: logitsStride, threads: UnsafePointer(threadViews),
+            chunks: AttentionState(most: allocate(chunkStates), sum: allocate(chunkStates), mix: allocate(chunkStates * width)), chunkCount: chunkCount)
         self.rows = rows
         self.allocations = allocations
     }

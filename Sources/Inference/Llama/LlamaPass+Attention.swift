@@ -7,7 +7,9 @@ extension LlamaPass {
 
     /// mixed = attention(rope(query), rope(key), value)
     func attend(_ layer: Int, _ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
-        if count <= LlamaBuffers.tokensPerHeadItem {
+        if count <= LlamaBuffers.redundantTokens, buffers.chunkCount > 0, start + count > KernelSet.attentionChunk {
+            attendInChunks(layer, mine, thread, &phase)
+        } else if count <= LlamaBuffers.tokensPerHeadItem {
             // A key-value head's positions are written by the thread that reads them.
             team.share(shape.keyValueHeads, chunk: 1, phase: &phase, thread: thread) { heads in
                 for head in heads {
@@ -33,6 +35,41 @@ extension LlamaPass {
         team.barrier()
     }
 
+    /// For few tokens where threads outnumber key-value heads: the positions are shared out, too. A chunk's state is what it is alone, and the chunks
+    /// of a head are joined in order, so the bits are those of one thread going over all of them.
+    private func attendInChunks(_ layer: Int, _ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
+        let width = HeadCache.width(headSize: shape.headSize), queries = count * group, size = KernelSet.attentionChunk
+        let chunks = (start + count + size - 1) / size
+        team.share(shape.keyValueHeads, chunk: 1, phase: &phase, thread: thread) { heads in
+            for head in heads { store(head, tokens: 0..<count, in: cache.head(layer: layer, head: head)) }
+        }
+        team.barrier()
+        team.share(shape.keyValueHeads * chunks, chunk: 1, phase: &phase, thread: thread) { items in
+            for item in items {
+                let (head, chunk) = item.quotientAndRemainder(dividingBy: chunks)
+                let state = chunkState(head, chunk, queries, width)
+                prepareQueries(of: head, tokens: 0..<count, mine)
+                state.reset(count: queries, width: width)
+                kernels.attend(
+                    queries: mine.queries, visible: mine.visible, count: queries, positions: chunk * size..<min((chunk + 1) * size, start + count),
+                    of: cache.head(layer: layer, head: head), scale: scale, scratch: mine.attentionScratch, state: state)
+            }
+        }
+        team.barrier()
+        team.share(shape.keyValueHeads, chunk: 1, phase: &phase, thread: thread) { heads in
+            for head in heads {
+                mine.attention.reset(count: queries, width: width)
+                for chunk in 0..<chunks { kernels.merge(chunkState(head, chunk, queries, width), into: mine.attention, count: queries, width: width) }
+                finish(head, tokens: 0..<count, mine)
+            }
+        }
+    }
+
+    private func chunkState(_ head: Int, _ chunk: Int, _ queries: Int, _ width: Int) -> AttentionState {
+        let first = (head * buffers.chunkCount + chunk) * queries
+        return AttentionState(most: buffers.chunks.most + first, sum: buffers.chunks.sum + first, mix: buffers.chunks.mix + first * width)
+    }
+
     /// Keys and values of some tokens into the cache.
     private func store(_ head: Int, tokens: Range<Int>, in cache: HeadCache) {
         for token in tokens {
@@ -49,8 +86,18 @@ extension LlamaPass {
 
     /// Attention of all query heads of a key-value head for some tokens.
     private func answer(_ head: Int, tokens: Range<Int>, _ cache: HeadCache, _ mine: LlamaBuffers.ThreadView) {
+        let width = HeadCache.width(headSize: shape.headSize), queries = tokens.count * group
+        prepareQueries(of: head, tokens: tokens, mine)
+        mine.attention.reset(count: queries, width: width)
+        kernels.attend(
+            queries: mine.queries, visible: mine.visible, count: queries, positions: 0..<start + tokens.upperBound, of: cache, scale: scale,
+            scratch: mine.attentionScratch, state: mine.attention)
+        finish(head, tokens: tokens, mine)
+    }
+
+    /// The queries of a key-value head's group, turned, and how far each sees.
+    private func prepareQueries(of head: Int, tokens: Range<Int>, _ mine: LlamaBuffers.ThreadView) {
         let size = shape.headSize, width = HeadCache.width(headSize: size)
-        let queries = tokens.count * group
         for token in tokens {
             for member in 0..<group {
                 let row = (token - tokens.lowerBound) * group + member
@@ -61,11 +108,12 @@ extension LlamaPass {
                 mine.visible[row] = Int32(start + token + 1)
             }
         }
-        mine.attention.reset(count: queries, width: width)
-        kernels.attend(
-            queries: mine.queries, visible: mine.visible, count: queries, positions: 0..<start + tokens.upperBound, of: cache, scale: scale,
-            scratch: mine.attentionScratch, state: mine.attention)
-        kernels.finish(mine.attention, count: queries, width: width)
+    }
+
+    /// The state of a head's queries, which has seen every position, becomes a part of `mixed`.
+    private func finish(_ head: Int, tokens: Range<Int>, _ mine: LlamaBuffers.ThreadView) {
+        let size = shape.headSize, width = HeadCache.width(headSize: size)
+        kernels.finish(mine.attention, count: tokens.count * group, width: width)
         for token in tokens {
             let rows = mine.attention.mix + (token - tokens.lowerBound) * group * width
             if width != size {  // close the gaps between the heads

@@ -48,7 +48,8 @@ package final class LlamaSession {
         self.shape = shape
         cache = try KeyValueCache(layers: shape.layers, heads: shape.keyValueHeads, headSize: shape.headSize, context: context, element: element)
         buffers = LlamaBuffers(
-            shape: shape, tokens: batch, logitRows: self.logitRows, threads: pool.threads, floats: model.weights.needsFloatActivations)
+            shape: shape, tokens: batch, logitRows: self.logitRows, threads: pool.threads, context: context,
+            floats: model.weights.needsFloatActivations)
         layers = .allocate(capacity: shape.layers)
         for (index, layer) in model.weights.layers.enumerated() { (layers + index).initialize(to: LlamaLayerView(layer, kernels: kernels)) }
         let half = shape.headSize / 2
