@@ -39,6 +39,7 @@ let package = Package(
         library("Safetensors", uses: ["Tensors", "ByteStorage", "StrictJSON"]),
         library("ModelFiles", uses: ["Tensors", "ByteStorage", "StrictJSON", "CZstd", crypto]),
         library("Architectures", uses: ["Tensors", "StrictJSON"]),
+        library("CalibrationFiles", uses: ["ByteStorage", "StrictJSON", "ModelFiles", "Architectures"]),
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
@@ -66,6 +67,7 @@ let package = Package(
         tests("StrictJSONTests", uses: ["StrictJSON"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
+        tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
