@@ -47,6 +47,7 @@ void check_decode_row(check_case *c, const ck_kernels *kernels);
 void check_matmul(check_case *c, const ck_kernels *kernels);
 void check_tiles(check_case *c, const ck_kernels *kernels);
 void check_requantized_tiles(check_case *c, const ck_kernels *kernels);
+void check_float_product(check_case *c, const ck_kernels *kernels);
 void check_quantize_activations(check_case *c, const ck_kernels *kernels);
 void check_rms_norm(check_case *c, const ck_kernels *kernels);
 void check_add(check_case *c, const ck_kernels *kernels);

@@ -43,6 +43,7 @@ const kernel_check kernel_checks[] = {
     ROW(requantized_tiles[CK_Q8], check_requantized_tiles, CK_Q8, 20),
     ROW(requantized_tiles[CK_Q4], check_requantized_tiles, CK_Q4, 60),
     ROW(requantized_tiles[CK_Q4S], check_requantized_tiles, CK_Q4S, 60),
+    ROW(float_product, check_float_product, 0, 116),
     ROW(quantize_activations, check_quantize_activations, 0, 120),
     ROW(rms_norm, check_rms_norm, 0, 120),
     ROW(add, check_add, 0, 120),

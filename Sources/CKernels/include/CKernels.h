@@ -45,6 +45,12 @@ enum { CK_TILE_SCRATCH = 26 * 1024 };
 typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
                          void *scratch, float *out, int64_t token_stride);
 
+// Floats of CK_GROUP_TOKENS tokens side by side: [token / CK_GROUP_TOKENS][column][CK_GROUP_TOKENS]; the last group is filled up with numbers.
+enum { CK_GROUP_TOKENS = 12 };
+// out[token][16 x panel + row], added to what is there when `accumulate` is not 0. panels: [panel_stride apart][columns][16]; x as above.
+typedef void (*ck_float_product)(const float *panels, int64_t count, int64_t panel_stride, int64_t columns, const float *x, int64_t tokens,
+                                 int accumulate, float *out, int64_t token_stride);
+
 // The key-value cache of one head of one layer; layout in templates/attend.h.
 enum { CK_CACHE_F16 = 0, CK_CACHE_F32 = 1, CK_CACHE_Q8 = 2 };
 enum { CK_ATTEND_CHUNK = 256, CK_ATTEND_SCRATCH_ROWS = 8 };
@@ -75,6 +81,7 @@ typedef struct {
     ck_decode_row decode_row[CK_TYPE_LIMIT];
     ck_matmul matmul[CK_TYPE_LIMIT];
     ck_tiles tiles[CK_TYPE_LIMIT], requantized_tiles[CK_TYPE_LIMIT];
+    ck_float_product float_product;
     // x[columns], zeros up to padded (a multiple of 32): q[padded], u[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
     void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum);
     // out = x / sqrt(mean(x^2) + epsilon) * weight

@@ -5,6 +5,7 @@
 #include "encode.h"
 #include "matmul.h"
 #include "tiles.h"
+#include "float_product.h"
 #include "activations.h"
 #include "attend.h"
 #include "peak.h"
@@ -20,6 +21,7 @@ const ck_kernels CK(kernels) = {
     .matmul = {[CK_F32] = CK_ROW(matmul, f32), [CK_F16] = CK_ROW(matmul, f16), [CK_Q8] = CK_ROW(matmul, q8), [CK_Q4] = CK_ROW(matmul, q4), [CK_Q4S] = CK_ROW(matmul, q4s)},
     .tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_exact_q4), [CK_Q4S] = CK(tiles_exact_q4s)},
     .requantized_tiles = {[CK_Q8] = CK(tiles_exact_q8), [CK_Q4] = CK(tiles_requantized_q4), [CK_Q4S] = CK(tiles_exact_q4s)},
+    .float_product = CK(float_product),
     .quantize_activations = CK(quantize_activations),
     .rms_norm = CK(rms_norm),
     .add = CK(add),
