@@ -50,7 +50,7 @@ let package = Package(
         library("LayerwiseInference", uses: ["Safetensors", "ModelFiles", "Architectures", "Tensors", "Kernels", "ByteStorage", "StrictJSON"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
-            "Safetensors", "Quantization", "ModelFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
+            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),

@@ -12,10 +12,12 @@ package struct ConversionPlan: Sendable {
     /// In execution order, as the model's tensors.
     package let planned: [PlannedTensor]
     package let layout: ModelFilePlan
+    package let weighting: ErrorWeighting
 
-    package init(model: CheckpointModel, types: TypeChoice, output: String) throws(ModelFileError) {
+    package init(model: CheckpointModel, types: TypeChoice, weighting: ErrorWeighting = ErrorWeighting(), output: String) throws(ModelFileError) {
         self.model = model
         self.types = types
+        self.weighting = weighting
         planned = model.tensors.map { tensor in
             let type = types.type(for: tensor.expected.role)
             return PlannedTensor(
@@ -51,8 +53,10 @@ package struct ConversionPlan: Sendable {
 
     /// Every option that decides over the bytes.
     var options: JSONObject {
-        [
+        var options: JSONObject = [
             "type": JSONValue(types.matrices.name), "embedding_type": JSONValue(types.embedding.name), "output_type": JSONValue(types.output.name),
         ]
+        if weighting.option != "none" { options.set("error_weighting", JSONValue(weighting.option)) }
+        return options
     }
 }

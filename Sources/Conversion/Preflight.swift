@@ -11,15 +11,23 @@ package struct Preflight {
     package var type: StorageType
     package var embedding: StorageType?
     package var outputHead: StorageType?
+    package var weighting: ErrorWeighting
+    /// A calibration file to open; its Hessians and diagonals go into `weighting`.
+    package var calibration: String?
     /// Nothing is written or removed, so the output may be in the way of nothing.
     package var isDryRun: Bool
 
-    package init(folder: String, output: String, type: StorageType, embedding: StorageType?, outputHead: StorageType?, isDryRun: Bool) {
+    package init(
+        folder: String, output: String, type: StorageType, embedding: StorageType?, outputHead: StorageType?, weighting: ErrorWeighting = ErrorWeighting(),
+        calibration: String? = nil, isDryRun: Bool
+    ) {
         self.folder = folder
         self.output = output
         self.type = type
         self.embedding = embedding
         self.outputHead = outputHead
+        self.weighting = weighting
+        self.calibration = calibration
         self.isDryRun = isDryRun
     }
 
@@ -29,10 +37,12 @@ package struct Preflight {
         let nameIsUsable = checkOutputName(&faults)
         let folderIsThere = nameIsUsable && checkOutputFolder(&faults)
         if nameIsUsable { checkOutput(model, &faults) }
+        var weighting = weighting
+        if let calibration { weighting.calibration = CalibrationCheck(path: calibration).open(for: model, &faults) }
         var plan: ConversionPlan?
         if let model {
             let types = TypeChoice(type, embedding: embedding, output: outputHead, tied: model.configuration.tiesEmbeddings)
-            do throws(ModelFileError) { plan = try ConversionPlan(model: model, types: types, output: output) } catch { faults.append("\(error)") }
+            do throws(ModelFileError) { plan = try ConversionPlan(model: model, types: types, weighting: weighting, output: output) } catch { faults.append("\(error)") }
         }
         if folderIsThere && !isDryRun {
             do throws(FileError) { try AtomicFileWriter.removeLeftovers(of: output) } catch { faults.append("\(error)") }

@@ -42,6 +42,7 @@ extern const int kernel_check_count;
 void check_widen(check_case *c, const ck_kernels *kernels);
 void check_measure(check_case *c, const ck_kernels *kernels);
 void check_encode(check_case *c, const ck_kernels *kernels);
+void check_encode_feedback(check_case *c, const ck_kernels *kernels);
 void check_decode(check_case *c, const ck_kernels *kernels);
 void check_decode_row(check_case *c, const ck_kernels *kernels);
 void check_matmul(check_case *c, const ck_kernels *kernels);

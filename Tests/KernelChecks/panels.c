@@ -90,6 +90,34 @@ void check_encode(check_case *c, const ck_kernels *kernels) {
     kernels->encode[c->type](xt, padded, tables, panel);
 }
 
+void check_encode_feedback(check_case *c, const ck_kernels *kernels) {
+    const int64_t padded = random_padded(c, c->type), panels = 1 + c->round % 3, span = c->round % 4 == 1 ? 256 : c->round % 4 == 2 ? 512 : padded;
+    const uint8_t *grids = case_grids(c);
+    ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
+    ck_prepare_grids(grids, tables);
+    float *xt = case_input(c, "xt", 64 * padded * panels, 4);
+    for (int64_t p = 0; p < panels; p++) fill_rows(c, xt + 16 * padded * p, padded, c->round % 3 == 2 ? -140 : -10, c->round % 3 == 2 ? 120 : 4);
+    int64_t count = 0;
+    for (int64_t start = 0; start < padded; start += span)
+        for (int64_t k = start; k < padded && k < start + span; k += 128) count += (k + 128 - start) * 128;
+    float *shares = NULL;
+    if (c->round % 5 != 4) {
+        shares = case_input(c, "shares", 4 * count, 4);
+        float *next = shares;
+        for (int64_t start = 0; start < padded; start += span)
+            for (int64_t k = start; k < padded && k < start + span; k += 128)
+                for (int64_t j = start; j < k + 128; j++)
+                    for (int64_t i = k; i < k + 128; i++) *next++ = j < i ? random_float(c, 0.2f) : 0;
+    }
+    float *weights = case_input(c, "weights", 4 * padded, 4);
+    for (int64_t k = 0; k < padded; k++) weights[k] = 0.01f + __builtin_fabsf(random_float(c, 3));
+    // Its content afterwards is the kernel's own affair.
+    float *scratch = case_input(c, "scratch", 4 * CK_FEEDBACK_SCRATCH(panels, padded), 64);
+    uint8_t *out = case_output(c, "panels", panels * panel_bytes(c->type, padded), 64);
+    case_describe(c, "%d panels of %d padded columns, spans of %d%s", (int)panels, (int)padded, (int)span, shares ? "" : ", no feedback");
+    kernels->encode_feedback[c->type](xt, panels, padded, shares, span, weights, tables, scratch, out, panel_bytes(c->type, padded));
+}
+
 void check_decode(check_case *c, const ck_kernels *kernels) {
     const int64_t padded = random_padded(c, c->type);
     const uint8_t *grids = case_grids(c);

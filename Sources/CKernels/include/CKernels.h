@@ -65,6 +65,13 @@ typedef struct {
 
 // xt [padded][16] to panel; scratch: padded bytes at least, 64-byte aligned.
 typedef void (*ck_encode)(const float *xt, int64_t padded, const ck_grid_tables *tables, uint8_t *panel);
+// As ck_encode for several panels, xt [panels][padded][16], with errors that count by column and are fed back; see templates/feedback.h.
+// Columns are fed back within spans of `span` columns, a multiple of 256 (or all of padded). shares: for each span, for each 128 of its columns in
+// turn, [columns of the span up to the end of these 128][128]: what a column takes of the error of an earlier one, 0 for itself and later
+// ones; NULL without feedback. weights[padded], positive. scratch: CK_FEEDBACK_SCRATCH(panels, padded) floats, 64-byte aligned.
+typedef void (*ck_encode_feedback)(const float *xt, int64_t panels, int64_t padded, const float *shares, int64_t span, const float *weights,
+                                   const ck_grid_tables *tables, float *scratch, uint8_t *out, int64_t panel_bytes);
+#define CK_FEEDBACK_SCRATCH(panels, padded) ((panels) * (16 * (padded) + 2048 + 16))
 // panel to vt [padded][16].
 typedef void (*ck_decode)(const uint8_t *panel, int64_t padded, const uint8_t *grids, float *vt);
 // One row of a panel: out[columns].
@@ -77,6 +84,7 @@ typedef struct {
     int64_t (*widen)(const void *source, int type, int64_t row_bytes, int64_t rows, int64_t columns, int64_t padded, float *xt);
     void (*measure)(const float *xt, const float *vt, int64_t columns, ck_panel_errors *errors);
     ck_encode encode[CK_TYPE_LIMIT];
+    ck_encode_feedback encode_feedback[CK_TYPE_LIMIT];
     ck_decode decode[CK_TYPE_LIMIT];
     ck_decode_row decode_row[CK_TYPE_LIMIT];
     ck_matmul matmul[CK_TYPE_LIMIT];

@@ -6,6 +6,12 @@
 // Scale and grid of a block are searched on what is really lost: for every candidate the block's columns are rounded one after the
 // other, errors fed back.
 
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
+#define CK_FEEDBACK_COLUMNS 8
+#else
+#define CK_FEEDBACK_COLUMNS 4
+#endif
+
 CK_INLINE int feedback_block(const int type) { return type == CK_Q4 ? 16 : 32; }
 // Grids and mirrored grids that are searched; the codes' largest value; header steps that the largest value of a row takes, the most there are.
 // Fed-back errors make values larger than the row's own: a tenth of the steps is left for them.

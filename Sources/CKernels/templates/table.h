@@ -3,6 +3,7 @@
 #include "widen.h"
 #include "decode.h"
 #include "encode.h"
+#include "feedback.h"
 #include "matmul.h"
 #include "tiles.h"
 #include "float_product.h"
@@ -16,6 +17,7 @@ const ck_kernels CK(kernels) = {
     .widen = CK(widen),
     .measure = CK(measure),
     .encode = {[CK_F32] = CK_ROW(encode, f32), [CK_F16] = CK_ROW(encode, f16), [CK_Q8] = CK_ROW(encode, q8), [CK_Q4] = CK_ROW(encode, q4), [CK_Q4S] = CK_ROW(encode, q4s)},
+    .encode_feedback = {[CK_Q8] = CK_ROW(encode_feedback, q8), [CK_Q4] = CK_ROW(encode_feedback, q4), [CK_Q4S] = CK_ROW(encode_feedback, q4s)},
     .decode = {[CK_F32] = CK_ROW(decode, f32), [CK_F16] = CK_ROW(decode, f16), [CK_Q8] = CK_ROW(decode, q8), [CK_Q4] = CK_ROW(decode, q4), [CK_Q4S] = CK_ROW(decode, q4s)},
     .decode_row = {[CK_F32] = CK_ROW(decode_row, f32), [CK_F16] = CK_ROW(decode_row, f16), [CK_Q8] = CK_ROW(decode_row, q8), [CK_Q4] = CK_ROW(decode_row, q4), [CK_Q4S] = CK_ROW(decode_row, q4s)},
     .matmul = {[CK_F32] = CK_ROW(matmul, f32), [CK_F16] = CK_ROW(matmul, f16), [CK_Q8] = CK_ROW(matmul, q8), [CK_Q4] = CK_ROW(matmul, q4), [CK_Q4S] = CK_ROW(matmul, q4s)},
