@@ -68,6 +68,7 @@ let package = Package(
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
+        tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
