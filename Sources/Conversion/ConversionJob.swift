@@ -57,7 +57,8 @@ package final class ConversionJob: Sendable {
             let sources = zip(model.checkpoint.shards, work.shardDigests).map { ModelMetadata.Source(name: $0.name, bytes: $0.size, sha256: $1) }
             let metadata = ModelMetadata(
                 generator: ModelMetadata.Generator(name: ToolVersion.name, version: ToolVersion.text), options: plan.options, sources: sources,
-                config: model.configText, generationConfig: model.generationConfigText, calibration: plan.weighting.calibration?.id.hex)
+                config: model.configText, generationConfig: model.generationConfigText, calibration: plan.weighting.calibration?.id.hex,
+                plan: plan.planMetadata)
             guard let tokenizer = model.tokenizer else { preconditionFailure("a conversion needs the tokenizer") }
             let fileBytes = try writer.finish(metadata: metadata, tokenizer: tokenizer)
             stage.withLock { $0 = .finished }

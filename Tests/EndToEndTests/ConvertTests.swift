@@ -4,7 +4,7 @@ import StrictJSON
 import Testing
 
 @Suite struct ConvertTests {
-    @Test(arguments: ["q4", "q4s", "q8", "f16"])
+    @Test(arguments: ["q4", "q4s", "q8", "f16", "q6", "q5", "q3"])
     func convertsAndVerifies(type: String) throws {
         let scratch = try Scratch()
         let converted = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--type", type)
@@ -20,6 +20,7 @@ import Testing
         // The source is fp16, so nothing is lost.
         case "f16": #expect(worst == .null)
         case "q8": #expect(try #require(worst.double) > 40)
+        case "q3": #expect(try #require(worst.double) > 15)
         default: #expect(try #require(worst.double) > 18)
         }
         for tensor in report["tensors"]?.array ?? [] {

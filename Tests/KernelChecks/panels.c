@@ -5,7 +5,8 @@
 int is_quantized(int type) { return type != CK_F32 && type != CK_F16; }
 int64_t panel_bytes(int type, int64_t padded) {
     if (!is_quantized(type)) return padded * (type == CK_F32 ? 64 : 32);
-    int64_t superblock = type == CK_Q8 ? 2112 : type == CK_Q4 ? 1152 : 1088;
+    static const int64_t superblocks[CK_TYPE_LIMIT] = {[CK_Q8] = 2112, [CK_Q4] = 1152, [CK_Q4S] = 1088, [CK_Q6] = 1600, [CK_Q5] = 1344, [CK_Q3] = 832};
+    const int64_t superblock = superblocks[type];
     return 64 + ((padded + 255) / 256 * 16 + 63) / 64 * 64 + padded / 128 * superblock;
 }
 
@@ -27,7 +28,8 @@ void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {
 
 const uint8_t *case_grids(check_case *c) {
     uint8_t *grids = case_input(c, "grids", 64, 1);
-    for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? 127 : 0) : grids[i] & 127;
+    const int most = c->type == CK_Q6 ? 255 : 127;
+    for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? most : 0) : grids[i] & most;
     return grids;
 }
 
@@ -81,7 +83,7 @@ void check_encode(check_case *c, const ck_kernels *kernels) {
     const int64_t padded = random_padded(c, c->type);
     const uint8_t *grids = case_grids(c);
     ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
-    ck_prepare_grids(grids, tables);
+    ck_prepare_grids(c->type, grids, tables);
     float *xt = case_input(c, "xt", 64 * padded, 4);
     if (c->round % 3 == 2) fill_rows(c, xt, padded, -140, c->type == CK_F16 ? 14 : 120);
     else fill_rows(c, xt, padded, -10, 4);
@@ -94,7 +96,7 @@ void check_encode_feedback(check_case *c, const ck_kernels *kernels) {
     const int64_t padded = random_padded(c, c->type), panels = 1 + c->round % 3, span = c->round % 4 == 1 ? 256 : c->round % 4 == 2 ? 512 : padded;
     const uint8_t *grids = case_grids(c);
     ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
-    ck_prepare_grids(grids, tables);
+    ck_prepare_grids(c->type, grids, tables);
     float *xt = case_input(c, "xt", 64 * padded * panels, 4);
     for (int64_t p = 0; p < panels; p++) fill_rows(c, xt + 16 * padded * p, padded, c->round % 3 == 2 ? -140 : -10, c->round % 3 == 2 ? 120 : 4);
     int64_t count = 0;

@@ -9,17 +9,19 @@
 #include <stdint.h>
 
 // Storage type ids and source type ids, as in the file.
-enum { CK_F32 = 1, CK_F16 = 2, CK_Q8 = 3, CK_Q4 = 4, CK_Q4S = 5, CK_TYPE_LIMIT = 6 };
+enum { CK_F32 = 1, CK_F16 = 2, CK_Q8 = 3, CK_Q4 = 4, CK_Q4S = 5, CK_Q6 = 6, CK_Q5 = 7, CK_Q3 = 8, CK_TYPE_LIMIT = 9 };
 enum { CK_SOURCE_F32 = 1, CK_SOURCE_F16 = 2, CK_SOURCE_BF16 = 3 };
 
-// What the encoder of q4 and q4s looks up, made from the 64 grid bytes by ck_prepare_grids. Index i stands for the
-// integer i - 64.
+// What the encoders of types with grids look up, made from the 64 grid bytes by ck_prepare_grids. Index i stands for the integer
+// i - 64. The grid of q6 is symmetric: there i stands for the magnitude i, and a code is that of a magnitude, 0...31.
 typedef struct {
-    uint8_t residual[8][128];  // [grid, then grid mirrored][i]: i - nearest grid value, biased by 64
-    uint8_t code[4][128];      // [grid][i]: the nearest code
-    uint8_t grids[64];         // as in the directory record
+    uint8_t residual[16][128];  // [grid, then grid mirrored][i]: i - nearest grid value, biased by 64
+    uint8_t residual_down[16][128], residual_up[16][128];  // the same; of two values as near the lower one, the upper one
+    uint8_t code[8][128];       // [grid][i]: the nearest code, of two that are as near the lower one
+    uint8_t code_up[8][128];    // the same, but the upper one
+    uint8_t grids[64];          // as in the directory record
 } ck_grid_tables;
-void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables);
+void ck_prepare_grids(int type, const uint8_t grids[64], ck_grid_tables *tables);
 
 // Sums over a panel, rows kept apart. See ErrorSums.
 typedef struct {

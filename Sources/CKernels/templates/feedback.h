@@ -13,26 +13,48 @@
 #endif
 
 CK_INLINE int feedback_block(const int type) { return type == CK_Q4 ? 16 : 32; }
-// Grids and mirrored grids that are searched; the codes' largest value; header steps that the largest value of a row takes, the most there are.
+// Grids of the type; with the mirrored ones, which are searched, twice as many, unless they are symmetric.
+CK_INLINE int feedback_grids(const int type) { return type == CK_Q8 || type == CK_Q6 ? 1 : type == CK_Q5 ? 2 : type == CK_Q3 ? 8 : 4; }
+CK_INLINE int feedback_searched(const int type) { return type == CK_Q8 || type == CK_Q6 ? 1 : 2 * feedback_grids(type); }
+// The codes' largest value, and the most header steps.
+CK_INLINE int feedback_reach(const int type) { return type == CK_Q8 || type == CK_Q6 ? 127 : 63; }
+CK_INLINE int feedback_limit(const int type) { return type == CK_Q8 || type == CK_Q6 ? 255 : type == CK_Q5 ? 63 : type == CK_Q3 ? 15 : 31; }
 // Fed-back errors make values larger than the row's own: a tenth of the steps is left for them.
-CK_INLINE int feedback_grids(const int type) { return type == CK_Q8 ? 1 : 8; }
-CK_INLINE int feedback_reach(const int type) { return type == CK_Q8 ? 127 : 63; }
-CK_INLINE int feedback_steps(const int type) { return type == CK_Q8 ? 230 : 28; }
-CK_INLINE int feedback_limit(const int type) { return type == CK_Q8 ? 255 : 31; }
+CK_INLINE float feedback_steps(const int type) { return 0.9f * (float)feedback_limit(type); }
+// Scales are tried in fours, so many steps from the one that maps the block's largest value to the grid's end.
+CK_INLINE int feedback_first(const int type) { return type == CK_Q8 ? -1 : type == CK_Q6 ? -40 : type == CK_Q5 ? -8 : type == CK_Q3 ? -3 : -4; }
+CK_INLINE int feedback_stride(const int type) { return type == CK_Q6 ? 5 : 1; }
+CK_INLINE int feedback_tries(const int type) { return type == CK_Q8 ? 4 : type == CK_Q5 ? 16 : type == CK_Q3 ? 8 : 12; }
 
-// Nearest values of four candidates of one column, given y / scale each; grid t of the search. Integers within +-reach, as floats.
+// Position in the tables of y = value / scale, and whether it lies above the number that it was rounded to.
+CK_INLINE i32x16 feedback_index(const int type, f32x16 y, i32x16 *up) {
+    const f32x16 magic = lane_set(12582912.0f);
+    f32x16 z = lane_min(lane_max(type == CK_Q6 ? lane_abs(y) : y + lane_set(64), lane_set(0)), lane_set(127)), m = z + magic;
+    *up = (z > m - magic) & 255;
+    return (i32x16)m & 127;
+}
+
+// Nearest values of four candidates of one column, given y = value / scale each; grid t of the search. Integers within +-reach, as floats.
 CK_INLINE void feedback_nearest(const int type, const f32x16 *y, const ck_grid_tables *tables, int t, f32x16 *value) {
     const f32x16 magic = lane_set(12582912.0f);
     if (type == CK_Q8) {
         for (int c = 0; c < 4; c++) value[c] = lane_min(lane_max(y[c], lane_set(-127)), lane_set(127)) + magic - magic;
         return;
     }
-    i32x16 index[4];
-    for (int c = 0; c < 4; c++) index[c] = (i32x16)(lane_min(lane_max(y[c] + lane_set(64), lane_set(0)), lane_set(127)) + magic) & 127;
-    i32x16 indices = bytes_pack(index[0], index[1], index[2], index[3]);
-    // index + 64 less the biased residual is the nearest grid value, biased by 128
-    i32x16 biased = bytes_sub(bytes_sub(indices, bytes_set(128)), bytes_lookup128(tables->residual[t], indices));
-    for (int c = 0; c < 4; c++) value[c] = lane_float(((biased >> (8 * c)) & 255) - 128);
+    i32x16 index[4], up[4];
+    for (int c = 0; c < 4; c++) index[c] = feedback_index(type, y[c], up + c);
+    i32x16 indices = bytes_pack(index[0], index[1], index[2], index[3]), residual = bytes_lookup128(type == CK_Q4 ? tables->residual[t] : tables->residual_down[t], indices);
+    if (type != CK_Q4) {  // of two values as near, the fraction decides; q4's grids have none
+        i32x16 ups = bytes_pack(up[0], up[1], up[2], up[3]);
+        residual = (ups & bytes_lookup128(tables->residual_up[t], indices)) | (~ups & residual);
+    }
+    // index less residual, both biased by 64; with q6 the residual alone is, and a magnitude comes out
+    const int bias = type == CK_Q6 ? 0 : 128;
+    i32x16 biased = bytes_sub(indices, bytes_sub(residual, bytes_set(type == CK_Q6 ? 64 : 128)));
+    for (int c = 0; c < 4; c++) {
+        value[c] = lane_float(((biased >> (8 * c)) & 255) - bias);
+        if (type == CK_Q6) value[c] = (f32x16)((i32x16)value[c] | ((i32x16)y[c] & (int32_t)0x80000000));
+    }
 }
 
 // What the superblock's later columns take of the errors of `count` columns: target[i] += errors[j] share[j][i], i within first ..< end.
@@ -79,8 +101,8 @@ CK_INLINE void feedback_try(const int type, const f32x16 *source, const f32x16 *
     for (int c = 0; c < 4; c++) {
         i32x16 better = loss[c] < *best_loss;
         *best_loss = lane_select(better, loss[c], *best_loss);
-        *best_scale = lane_selecti(better, t < 4 ? s[c] : -s[c], *best_scale);
-        *best_grid = lane_selecti(better, lane_seti(t & 3), *best_grid);
+        *best_scale = lane_selecti(better, t < feedback_grids(type) ? s[c] : -s[c], *best_scale);
+        *best_grid = lane_selecti(better, lane_seti(t % feedback_grids(type)), *best_grid);
     }
 }
 
@@ -104,19 +126,29 @@ CK_INLINE i32x16 feedback_code(const int type, f32x16 y, f32x16 inverse, i32x16 
         *steps = scale * n;
         return n + 128;
     }
-    i32x16 index = (i32x16)(lane_min(lane_max(scaled + lane_set(64), lane_set(0)), lane_set(127)) + lane_set(12582912.0f)) & 127;
-    i32x16 code = bytes_lookup128(tables->code[0], index);
-    for (int g = 1; g < 4; g++) code = lane_selecti(grid == g, bytes_lookup128(tables->code[g], index), code);
-    code &= 15;
-    *steps = scale * ((grid_apply(values, code | (grid << 4)) & 255) - 64);
+    i32x16 up, index = feedback_index(type, scaled, &up), code = lane_seti(0);
+    for (int g = 0; g < feedback_grids(type); g++) {
+        i32x16 own = bytes_lookup128(tables->code[g], index);
+        if (type != CK_Q4) own = lane_selecti(up == 0, own, bytes_lookup128(tables->code_up[g], index));
+        code = lane_selecti(grid == g, own, code);
+    }
+    // q6: magnitude m as code 32 + m, or 31 - m where negative
+    if (type == CK_Q6) code = (code | 32) ^ ((scaled < lane_set(0)) & 63);
+    code &= 63;
+    i32x16 biased = grid_apply(values, code | grid * (64 / feedback_grids(type))) & 255;
+    *steps = scale * (biased - (type == CK_Q6 ? 128 : 64));
     return code;
 }
 
-CK_INLINE i32x16 feedback_header(const int type, i32x16 scale, i32x16 grid) { return type == CK_Q8 ? scale : (scale + 32) | (grid << 6); }
+CK_INLINE i32x16 feedback_header(const int type, i32x16 scale, i32x16 grid) {
+    return type == CK_Q8 || type == CK_Q6 ? scale : type == CK_Q5 ? (scale + 64) | (grid << 7) : type == CK_Q3 ? (scale + 16) | (grid << 5) : (scale + 32) | (grid << 6);
+}
 
 // The codes of a superblock, four columns to an entry, as stored.
 CK_INLINE void feedback_store(const int type, const i32x16 *codes, uint8_t *out) {
-    if (type == CK_Q8)
+    if (is_planes(type))
+        for (int b = 0; b < 4; b++) planes_store(out + planes_codes_of_32(type) * b, type, codes + 8 * b);
+    else if (type == CK_Q8)
         for (int line = 0; line < 32; line++) bytes_store(out + 64 * line, codes[line]);
     else
         for (int line = 0; line < 16; line++) bytes_store(out + 64 * line, codes[2 * line] | (codes[2 * line + 1] << 4));
@@ -132,7 +164,7 @@ CK_INLINE f32x16 power_inverse(f32x16 power) { return (f32x16)(0x7f000000 - (i32
 
 // Row scales and window factors with room for fed-back errors; scales are those of the rows divided by `size`.
 CK_INLINE void feedback_scales(const int type, const float *xt, int64_t padded, uint8_t *panel) {
-    encode_scales(xt, padded, (float)(feedback_reach(type) * feedback_steps(type)), panel);
+    encode_scales(xt, padded, (float)feedback_reach(type) * feedback_steps(type), panel);
 }
 
 // One superblock of one panel. `target` has the errors before this superblock in it already; `errors` is where those of the superblock go.
@@ -153,14 +185,14 @@ CK_INLINE void feedback_superblock(const int type, const float *xt, f32x16 shrin
         i32x16 nearest = lane_round(lane_min(largest / (unit * lane_set((float)feedback_reach(type))), lane_set((float)limit)));
         f32x16 loss = feedback_zeros(source, target + at, own, weights + at, block);
         i32x16 scale = lane_seti(0), grid = scale;
-        for (int first = type == CK_Q8 ? -1 : -4; first <= (type == CK_Q8 ? -1 : 4); first += 4) {
+        for (int first = 0; first < feedback_tries(type); first += 4) {
             i32x16 s[4];
             for (int c = 0; c < 4; c++) {
-                s[c] = nearest + (first + c);
+                s[c] = nearest + (feedback_first(type) + feedback_stride(type) * (first + c));
                 s[c] = lane_selecti(s[c] < 1, lane_seti(1), s[c]);
                 s[c] = lane_selecti(s[c] > limit, lane_seti(limit), s[c]);
             }
-            for (int t = 0; t < feedback_grids(type); t++)
+            for (int t = 0; t < feedback_searched(type); t++)
                 feedback_try(type, source, target + at, own, weights + at, unit, s, tables, t, &loss, &scale, &grid);
         }
         scale = scale & ~empty;
@@ -188,7 +220,7 @@ enum { FEEDBACK_PIECE = 256 };
 
 CK_INLINE void feedback_encode(const int type, const float *xt, int64_t panels, int64_t padded, const float *shares, int64_t span, const float *weights,
                                const ck_grid_tables *tables, float *scratch, uint8_t *out, int64_t panel_bytes) {
-    const int block = feedback_block(type), unit_bytes = 128 / block * 16 + (type == CK_Q8 ? 2048 : 1024);
+    const int block = feedback_block(type), unit_bytes = is_planes(type) ? planes_unit(type) : 128 / block * 16 + (type == CK_Q8 ? 2048 : 1024);
     float *errors = scratch, *targets = scratch + panels * padded * 16, *sizes = targets + panels * 2048;
     for (int64_t p = 0; p < panels; p++) {
         const f32x16 size = feedback_size(xt + p * padded * 16, padded);
@@ -234,3 +266,6 @@ CK_INLINE void feedback_encode(const int type, const float *xt, int64_t panels, 
 CK_FEEDBACK(q8, CK_Q8)
 CK_FEEDBACK(q4, CK_Q4)
 CK_FEEDBACK(q4s, CK_Q4S)
+CK_FEEDBACK(q6, CK_Q6)
+CK_FEEDBACK(q5, CK_Q5)
+CK_FEEDBACK(q3, CK_Q3)
