@@ -1,4 +1,5 @@
 import ByteStorage
+import CalibrationFiles
 import HostFacts
 package import Kernels
 package import ModelFiles

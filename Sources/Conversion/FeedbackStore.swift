@@ -2,6 +2,7 @@ import Architectures
 import ByteStorage
 import CalibrationFiles
 import Kernels
+import ModelFiles
 import Quantization
 import Tensors
 
@@ -26,7 +27,7 @@ final class FeedbackStore: @unchecked Sendable {  // Safe: everything that chang
     private var kept: [(key: Key, feedback: ErrorFeedback?)] = []
 
     /// Shards are read side by side, so that several tensors may be worked on in turn.
-    private static let mostKept = 4
+    private static let mostKept = 6
     /// Columns that are fed back to each other: a Hessian of 8192 columns takes 256 MB while it is factored; an estimate does not deserve that time.
     private static let calibratedSpan = 8192, estimatedSpan = 2048
     /// Added to the diagonal, relative to its mean: GPTQ's share.

@@ -2,6 +2,7 @@ import ByteStorage
 import Glibc
 import Kernels
 import Quantization
+import Safetensors
 import Tensors
 
 /// Rows of one or several matrices with the same columns, read a second time, beside the pipeline: a part of their columns, and where there are very many

@@ -52,8 +52,8 @@ extension KernelSet {
 
     /// Whether matrices of this type can be encoded with feedback.
     package func hasFeedback(for type: StorageType) -> Bool {
-        withUnsafePointer(to: &table.pointee.encode_feedback) { entries in
-            entries.withMemoryRebound(to: ck_encode_feedback?.self, capacity: Int(CK_TYPE_LIMIT.rawValue)) { $0[Int(type.rawValue)] != nil }
+        withUnsafeBytes(of: table.pointee.encode_feedback) {
+            $0.load(fromByteOffset: Int(type.rawValue) * MemoryLayout<ck_encode_feedback?>.stride, as: ck_encode_feedback?.self) != nil
         }
     }
 

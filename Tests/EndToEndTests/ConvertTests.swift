@@ -38,6 +38,36 @@ import Testing
         #expect(try scratch.bytes("9") == one)
     }
 
+    /// With errors fed back the file is another one, the same for any number of threads, and verifies.
+    @Test func feedback() throws {
+        let scratch = try Scratch()
+        func convert(_ name: String, _ arguments: String...) throws {
+            let run = try QuernProcess.start(["convert", QuernProcess.fixture, "-o", scratch.path(name), "--output-type", "q4"] + arguments, in: "/tmp").finish()
+            #expect(run.code == 0, "\(run.errors)")
+        }
+        try convert("plain")
+        try convert("one", "--feedback", "--threads", "1")
+        try convert("five", "--feedback", "--threads", "5")
+        let one = try scratch.bytes("one")
+        #expect(try scratch.bytes("five") == one)
+        #expect(try scratch.bytes("plain") != one)
+        let verified = try QuernProcess.run("verify", scratch.path("one"), "--against", QuernProcess.fixture, "--json")
+        #expect(verified.code == 0, "\(verified.errors)")
+        // Each single error is larger than without feedback; what they do together is smaller.
+        let worst = try #require(try verified.json["worst_sqnr_db"]?.double)
+        #expect(worst > 22 && worst < 24)
+    }
+
+    @Test func damagedOrMissingCalibration() throws {
+        let scratch = try Scratch()
+        let missing = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--calibration", scratch.path("none.qcal"))
+        #expect(missing.code == 1 && missing.errors.contains("none.qcal"), "\(missing.errors)")
+        try [UInt8](repeating: 7, count: 5000).withUnsafeBytes { try Data($0).write(to: URL(filePath: scratch.path("bad.qcal"))) }
+        let bad = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--calibration", scratch.path("bad.qcal"))
+        #expect(bad.code == 1 && bad.errors.contains("bad.qcal"), "\(bad.errors)")
+        #expect(try !scratch.names().contains("m.quern"))
+    }
+
     @Test func overridesOfTypes() throws {
         let scratch = try Scratch()
         let run = try QuernProcess.run(
