@@ -40,23 +40,26 @@ let package = Package(
         library("Safetensors", uses: ["Tensors", "ByteStorage", "StrictJSON"]),
         library("ModelFiles", uses: ["Tensors", "ByteStorage", "StrictJSON", "CZstd", crypto]),
         library("Architectures", uses: ["Tensors", "StrictJSON"]),
+        library("CalibrationFiles", uses: ["ByteStorage", "StrictJSON", "ModelFiles", "Architectures"]),
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
+        // Beside both halves and used by either: original and quantized models layer by layer
+        library("LayerwiseInference", uses: ["Safetensors", "ModelFiles", "Architectures", "Tensors", "Kernels", "ByteStorage", "StrictJSON"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
-            "Safetensors", "Quantization", "ModelFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
+            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
-        library("Evaluation", uses: ["Inference", "Generation", "Kernels"]),
+        library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Benchmarking", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Conversion", "Generation", "Evaluation", "Benchmarking", "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
@@ -68,13 +71,19 @@ let package = Package(
         tests("StrictJSONTests", uses: ["StrictJSON"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
+        tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
+        tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
-            "Inference", "Generation", "Evaluation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
+            "Inference", "Generation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage", "AllocationCounter",
+        ]),
+        tests("EvaluationTests", uses: [
+            "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
+            "Safetensors", "StrictJSON", "ByteStorage",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),

@@ -41,9 +41,10 @@ def align(number, to):  # File 1
 class StorageType:
     """One row of the tables Types 1 and 2.2."""
 
-    def __init__(self, number, name, block, header_bytes, code_bytes, grids):
+    def __init__(self, number, name, block, header_bytes, code_bytes, grids, planes=()):
         self.number, self.name, self.block, self.grids = number, name, block, grids
-        self.header_bytes, self.code_bytes = header_bytes, code_bytes
+        self.header_bytes, self.code_bytes, self.planes = header_bytes, code_bytes, planes
+        self.largest_grid_byte = 255 if name == "q6" else 127  # File 5
         self.superblock_bytes = header_bytes + code_bytes
         self.quantized = block is not None
 
@@ -66,11 +67,14 @@ class StorageType:
 
 
 TYPES = {t.number: t for t in [
-    StorageType(1, "f32", None, 0, 0, False),
-    StorageType(2, "f16", None, 0, 0, False),
-    StorageType(3, "q8", 32, 64, 2048, False),
-    StorageType(4, "q4", 16, 128, 1024, True),
-    StorageType(5, "q4s", 32, 64, 1024, True),
+    StorageType(1, "f32", None, 0, 0, None),
+    StorageType(2, "f16", None, 0, 0, None),
+    StorageType(3, "q8", 32, 64, 2048, None),
+    StorageType(4, "q4", 16, 128, 1024, (4, 16)),
+    StorageType(5, "q4s", 32, 64, 1024, (4, 16)),
+    StorageType(6, "q6", 32, 64, 1536, (1, 64), planes=(4, 2)),
+    StorageType(7, "q5", 32, 64, 1280, (2, 32), planes=(4, 1)),
+    StorageType(8, "q3", 32, 64, 768, (8, 8), planes=(2, 1)),
 ]}
 TYPES_BY_NAME = {t.name: t for t in TYPES.values()}
 
@@ -78,6 +82,20 @@ TYPES_BY_NAME = {t.name: t for t in TYPES.values()}
 def row_scales(kind, panels):
     """The f32 row scales [panels, 16] of quantized panels (Types 2.2)."""
     return np.ascontiguousarray(panels[:, :64]).view("<f4")
+
+
+def plane_codes(kind, units):
+    """Units of 32 columns, u8 [panel, unit, bytes], to codes [panel, row, unit, column of the unit] (Types 2.2)."""
+    count, number = units.shape[:2]
+    codes, start, shift = 0, 0, 0
+    for bits in kind.planes:
+        lines, per_line = bits, 8 // bits  # a line of 64 bytes holds this many groups
+        plane = units[:, :, start:start + 64 * lines].reshape(count, number, lines, 16, 4)
+        parts = [(plane >> (bits * n)) & ((1 << bits) - 1) for n in range(per_line)]
+        groups = np.stack(parts, axis=3)  # [panel, unit, line, group in the line, row, i]
+        codes = codes + (groups.transpose(0, 4, 1, 2, 3, 5).reshape(count, 16, number, 32).astype(np.int32) << shift)
+        start, shift = start + 64 * lines, shift + bits
+    return codes
 
 
 def decode_panels(kind, panels, columns, grids):
@@ -107,13 +125,22 @@ def decode_panels(kind, panels, columns, grids):
         lines = codes.reshape(count, superblocks, 32, 16, 4)
         codes = lines.transpose(0, 3, 1, 2, 4).reshape(count, 16, padded)
         integers = headers.astype(np.int32) * (codes.astype(np.int32) - 128)
+    elif kind.planes:
+        codes = plane_codes(kind, codes.reshape(count, superblocks * 4, -1)).reshape(count, 16, padded)
+        table = grids.reshape(kind.grids).astype(np.int32)
+        if kind.name == "q6":
+            integers = headers.astype(np.int32) * (table[0, codes] - 128)
+        elif kind.name == "q5":
+            integers = ((headers & 127).astype(np.int32) - 64) * (table[headers >> 7, codes] - 64)
+        else:
+            integers = ((headers & 31).astype(np.int32) - 16) * (table[headers >> 5, codes] - 64)
     else:
         # 16 lines of 64 bytes; line j, byte 4r + i: low nibble column 8j + i, high nibble column 8j + 4 + i
         lines = codes.reshape(count, superblocks, 16, 16, 4)
         nibbles = np.stack([lines & 15, lines >> 4], axis=4)  # [panel, superblock, line, row, low / high, i]
         codes = nibbles.transpose(0, 3, 1, 2, 4, 5).reshape(count, 16, padded)
         signed = (headers & 63).astype(np.int32) - 32
-        integers = signed * (grids[headers >> 6, codes].astype(np.int32) - 64)
+        integers = signed * (grids.reshape(4, 16)[headers >> 6, codes].astype(np.int32) - 64)
 
     factors = ((window_bytes.astype(np.uint32) << 20) + np.uint32(0x2F800000)).view(np.float32)
     factors = factors.transpose(0, 2, 1).repeat(256, axis=2)[:, :, :padded]
@@ -330,9 +357,10 @@ class QuernFile:
         require(worst_row < rows, "worst_row", where, f"below {rows}", worst_row)
         require(not any(record[136:144]), "reserved", f"{where} offset 136", "zero", record[136:144].hex())
         require(not any(record[208:256]), "reserved", f"{where} offset 208", "zero", record[208:256].hex())
-        grids = np.frombuffer(record[144:208], np.uint8).reshape(4, 16)
+        grids = np.frombuffer(record[144:208], np.uint8)
         if kind.grids:
-            require(grids.min() >= 1 and grids.max() <= 127, "grids", where, "values 1 ... 127", record[144:208].hex())
+            require(grids.min() >= 1 and grids.max() <= kind.largest_grid_byte, "grids", where,
+                    f"values 1 ... {kind.largest_grid_byte}", record[144:208].hex())
         else:
             require(not grids.any(), "grids", where, "zero for this type", record[144:208].hex())
         return Tensor(name=name, kind=kind, rank=rank, source=SOURCE_TYPES[source], rows=rows, columns=columns,
@@ -383,6 +411,8 @@ class QuernFile:
         check(isinstance(files.get("generation_config.json", ""), str), "files", "texts", files)
         if "calibration" in document:
             check(isinstance(document["calibration"], str), "calibration", "an id", document["calibration"])
+        if "plan" in document:
+            check(isinstance(document["plan"], dict), "plan", "an object", document["plan"])
         return document
 
     # File 7
@@ -448,7 +478,7 @@ def summary(file):
         "file_bytes": file.size,
         "sections": [{"name": name, "offset": s["offset"], "stored_bytes": s["stored"], "content_bytes": s["content"],
                       "sha256": s["sha256"].hex()} for name, s in file.sections.items()],
-        "metadata": {**{k: meta[k] for k in ("generator", "options", "sources", "calibration") if k in meta},
+        "metadata": {**{k: meta[k] for k in ("generator", "options", "sources", "calibration", "plan") if k in meta},
                      "files": {name: len(text.encode()) for name, text in meta["files"].items()
                                if isinstance(text, str)}},
         "tokenizer": {name: len(data) for name, data in file.tokenizer.items()},
@@ -543,8 +573,9 @@ def run_decode_raw(options):
         except ValueError:
             raw = b""
         require(len(raw) == 64, "--grids", "the command line", "128 hexadecimal digits", options.grids)
-        grids = np.frombuffer(raw, np.uint8).reshape(4, 16)
-        require(grids.min() >= 1 and grids.max() <= 127, "grids", "the command line", "values 1 ... 127", options.grids)
+        grids = np.frombuffer(raw, np.uint8)
+        require(grids.min() >= 1 and grids.max() <= kind.largest_grid_byte, "grids", "the command line",
+                f"values 1 ... {kind.largest_grid_byte}", options.grids)
     parts = decode_rows(kind, data, options.rows, options.columns, grids)
     print(put_out(parts, options.rows, options.columns, options.out))
 
@@ -571,7 +602,7 @@ def main():
     command.add_argument("--type", required=True, choices=TYPES_BY_NAME)
     command.add_argument("--rows", type=int, required=True)
     command.add_argument("--columns", type=int, required=True)
-    command.add_argument("--grids", help="4 x 16 bytes in hexadecimal")
+    command.add_argument("--grids", help="64 bytes in hexadecimal")
     command.add_argument("-o", "--out")
     command.set_defaults(run=run_decode_raw)
     options = parser.parse_args()

@@ -50,3 +50,8 @@ package enum Folders {
         return String(cString: resolved)
     }
 }
+
+extension Folders {
+    /// Removes a file; one that is not there, or cannot be removed, is left.
+    package static func removeFile(_ path: String) { unlink(path) }
+}

@@ -23,6 +23,11 @@ struct ModelFileReport {
         }
     }
 
+    private var planLine: String {
+        guard let plan = file.metadata.plan, let target = plan["target"]?.string, let basis = plan["basis"]?.string else { return "" }
+        return "  types mixed  within \(target); sensitivities: \(basis)\n"
+    }
+
     func show(json: Bool) throws {
         let shape = ShapeReport(configuration: try ErrorPresentation.naming(file.path) { try LlamaConfiguration(json: Array(file.metadata.config.utf8)) })
         if json { return showJSON(shape) }
@@ -37,7 +42,7 @@ struct ModelFileReport {
             \(figures.worst(1).first.map { " (\($0.name))" } ?? "")
               written by   \(metadata.generator.name) \(metadata.generator.version)\(options.isEmpty ? "" : ": \(options)")\
             \(metadata.calibration.map { ", calibration \($0)" } ?? "")
-              tokenizer    \(file.tokenizer.files.map(\.name).joined(separator: ", "))
+            \(planLine)  tokenizer    \(file.tokenizer.files.map(\.name).joined(separator: ", "))
             """)
         for source in metadata.sources { print("  made from    \(source.name)  \(source.bytes) bytes  sha256 \(source.sha256.hex)") }
         var table = TextTable(["type", "tensors", "weights", "bytes", "bits per weight"])
@@ -66,6 +71,7 @@ struct ModelFileReport {
                 }))
         document.set("generator", ["name": JSONValue(metadata.generator.name), "version": JSONValue(metadata.generator.version)])
         document.set("options", JSONValue(metadata.options))
+        document.set("plan", metadata.plan.map { JSONValue($0) } ?? .null)
         document.set("calibration", metadata.calibration.map { JSONValue($0) } ?? .null)
         document.set(
             "sources",

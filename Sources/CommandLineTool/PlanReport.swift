@@ -2,6 +2,7 @@ import Architectures
 import ByteStorage
 import Conversion
 import HostFacts
+import ModelFiles
 import Safetensors
 import StrictJSON
 import Tensors
@@ -32,6 +33,7 @@ struct PlanReport {
         }
         table.add(["all", "\(plan.planned.count)", Quantities.count(plan.model.parameterCount), "\(plan.tensorBytes)", Quantities.fixed(plan.bitsPerWeight, 3)])
         print(table.text)
+        if let mixture = plan.types.mixture { showMixture(mixture) }
         print("""
 
               source    \(plan.model.shardBytes) bytes in \(plan.model.checkpoint.shards.count) shard\(plan.model.checkpoint.shards.count == 1 ? "" : "s")
@@ -49,6 +51,26 @@ struct PlanReport {
             """)
     }
 
+    /// Which types each kind of tensor got.
+    private func showMixture(_ mixture: TypeAssignment.Mixture) {
+        print("""
+
+              target        at most \(mixture.target.description)
+              sensitivity   \(mixture.basis)
+              expected loss \(Quantities.short(mixture.loss)) (sum of sensitivity x relative squared error, to compare plans of this model)
+
+            """)
+        var table = TextTable(["kind", "sensitivity", "weights", "bits per weight", "tensors of each type"])
+        for kind in plan.byRole {
+            let types = kind.types.map { "\($0.type) x \($0.tensors)" }.joined(separator: ", ")
+            table.add([
+                kind.role.rawValue, Quantities.short(kind.sensitivity), Quantities.count(kind.weights),
+                Quantities.fixed(Double(kind.bytes) * 8 / Double(kind.weights), 3), types,
+            ])
+        }
+        print(table.text)
+    }
+
     private func showJSON(_ running: RunningMemory, _ memory: MachineMemory, _ free: UInt64?) {
         Terminal.line([
             "event": "plan", "output": JSONValue(output), "source_bytes": JSONValue(plan.model.shardBytes),
@@ -58,6 +80,15 @@ struct PlanReport {
                 plan.byType.map {
                     ["type": JSONValue($0.type.name), "tensors": JSONValue($0.tensors), "weights": JSONValue($0.weights), "bytes": JSONValue($0.bytes)]
                 }),
+            "mixture": plan.types.mixture.map { mixture in
+                [
+                    "target": JSONValue(mixture.target.description), "basis": JSONValue(mixture.basis), "loss": JSONValue(mixture.loss),
+                    "tensors": JSONValue(
+                        zip(plan.layout.tensors, mixture.sensitivities).map {
+                            ["name": JSONValue($0.name), "type": JSONValue($0.type.name), "bytes": JSONValue($0.bytes), "sensitivity": JSONValue($1)]
+                        }),
+                ]
+            } ?? .null,
             "free_disk_bytes": free.map { JSONValue($0) } ?? .null,
             "run": [
                 "context": JSONValue(running.context), "weights_bytes": JSONValue(running.weights), "kv_cache_bytes": JSONValue(running.cache),

@@ -37,6 +37,13 @@ package struct CheckpointModel: Sendable {
     package static let generationConfig = "generation_config.json"
     private static let largestSmallFile: UInt64 = 16 << 20
 
+    /// Tokens of context that a run has where none are asked for: the model's, at most 4096. 4096 where the config cannot be read.
+    package static func defaultContext(folder: String) -> Int {
+        var faults: [String] = []
+        let configuration = text(LlamaConfiguration.fileName, in: folder, faults: &faults).flatMap { try? LlamaConfiguration(json: Array($0.utf8)) }
+        return min(configuration?.contextLength ?? 4096, 4096)
+    }
+
     /// Opens and checks everything; throws one error with all that is wrong.
     package static func open(folder: String, withTokenizer: Bool = true) throws -> CheckpointModel {
         var faults: [String] = []

@@ -1,4 +1,5 @@
 import ByteStorage
+import CalibrationFiles
 import HostFacts
 package import Kernels
 package import ModelFiles
@@ -51,12 +52,14 @@ package final class ConversionJob: Sendable {
         let expected = model.checkpoint.shards.map { records.recordedSHA256(of: $0.name) }
         let writer = try start()
         do {
-            let work = ConversionWork(plan: plan, writer: writer, expected: expected)
+            let work = ConversionWork(
+                plan: plan, writer: writer, feedback: FeedbackStore(plan: plan, kernels: kernels, threads: threads), expected: expected)
             try pipeline(work).run { progress(Progress(bytes: $0.bytes, total: $0.total)) }
             let sources = zip(model.checkpoint.shards, work.shardDigests).map { ModelMetadata.Source(name: $0.name, bytes: $0.size, sha256: $1) }
             let metadata = ModelMetadata(
                 generator: ModelMetadata.Generator(name: ToolVersion.name, version: ToolVersion.text), options: plan.options, sources: sources,
-                config: model.configText, generationConfig: model.generationConfigText)
+                config: model.configText, generationConfig: model.generationConfigText, calibration: plan.weighting.calibration?.id.hex,
+                plan: plan.planMetadata)
             guard let tokenizer = model.tokenizer else { preconditionFailure("a conversion needs the tokenizer") }
             let fileBytes = try writer.finish(metadata: metadata, tokenizer: tokenizer)
             stage.withLock { $0 = .finished }

@@ -1,4 +1,4 @@
-import Architectures
+package import Architectures
 package import ModelFiles
 import Quantization
 import Safetensors
@@ -8,17 +8,18 @@ package import Tensors
 /// What will be written where. Made before any work, so that sizes are known and tensors can be written in any order.
 package struct ConversionPlan: Sendable {
     package let model: CheckpointModel
-    package let types: TypeChoice
+    package let types: TypeAssignment
     /// In execution order, as the model's tensors.
     package let planned: [PlannedTensor]
     package let layout: ModelFilePlan
+    package let weighting: ErrorWeighting
 
-    package init(model: CheckpointModel, types: TypeChoice, output: String) throws(ModelFileError) {
+    package init(model: CheckpointModel, types: TypeAssignment, weighting: ErrorWeighting = ErrorWeighting(), output: String) throws(ModelFileError) {
         self.model = model
         self.types = types
-        planned = model.tensors.map { tensor in
-            let type = types.type(for: tensor.expected.role)
-            return PlannedTensor(
+        self.weighting = weighting
+        planned = zip(model.tensors, types.types).map { tensor, type in
+            PlannedTensor(
                 name: tensor.expected.name, type: type, rank: tensor.expected.shape.count, rows: tensor.rows, columns: tensor.columns,
                 sourceType: tensor.source, grids: PanelEncoder.gridBytes(for: type))
         }
@@ -30,10 +31,20 @@ package struct ConversionPlan: Sendable {
     package var bitsPerWeight: Double { Double(tensorBytes) * 8 / Double(model.parameterCount) }
 
     /// Room for metadata and tokenizer: they are compressed, and compressing never adds more than this.
-    package var reserveBytes: UInt64 {
+    package var reserveBytes: UInt64 { Self.reserveBytes(model) }
+
+    private static func reserveBytes(_ model: CheckpointModel) -> UInt64 {
         let texts = model.configText.utf8.count + (model.generationConfigText?.utf8.count ?? 0) + 256 * model.checkpoint.shards.count
+            + model.tensors.reduce(0) { $0 + $1.expected.name.utf8.count + 32 }  // the plan's sensitivities
         let content = (model.tokenizer?.encoded().count ?? 0) + 2 * texts
         return UInt64(content + content / 128 + 65536)
+    }
+
+    /// What a file has at most besides its tensors.
+    static func overhead(_ model: CheckpointModel) -> UInt64 {
+        let names = model.tensors.reduce(0) { $0 + $1.expected.name.utf8.count }
+        return UInt64(ModelFileHeader.byteCount) + ModelFilePlan.directoryBytes(tensors: model.tensors.count, nameBytes: names)
+            + 4 * ModelFileHeader.sectionAlignment + reserveBytes(model)
     }
 
     /// The file's size is at most this; metadata and tokenizer are counted before compression.
@@ -49,10 +60,45 @@ package struct ConversionPlan: Sendable {
         }
     }
 
+    /// What each kind of matrix got, in execution order of the first of its kind.
+    package struct Kind: Sendable {
+        package var role: TensorRole
+        /// Mean over the tensors.
+        package var sensitivity: Double
+        package var weights: Int
+        package var bytes: UInt64
+        package var types: [(type: StorageType, tensors: Int)]
+    }
+
+    package var byRole: [Kind] {
+        TensorRole.allCases.compactMap { role in
+            let indices = model.tensors.indices.filter { model.tensors[$0].expected.role == role }
+            guard !role.isNorm, !indices.isEmpty else { return nil }
+            let types = StorageType.allCases.map { type in (type: type, tensors: indices.count { self.types.types[$0] == type }) }
+            return Kind(
+                role: role, sensitivity: indices.reduce(0) { $0 + (self.types.mixture?.sensitivities[$1] ?? 0) } / Double(indices.count),
+                weights: indices.reduce(0) { $0 + model.tensors[$1].rows * model.tensors[$1].columns },
+                bytes: indices.reduce(0) { $0 + layout.tensors[$1].bytes },
+                types: types.filter { $0.tensors > 0 }.sorted { $0.type.traits.unitBytes < $1.type.traits.unitBytes })
+        }
+    }
+
     /// Every option that decides over the bytes.
     var options: JSONObject {
-        [
-            "type": JSONValue(types.matrices.name), "embedding_type": JSONValue(types.embedding.name), "output_type": JSONValue(types.output.name),
-        ]
+        var options = types.options
+        if weighting.option != "none" { options.set("error_weighting", JSONValue(weighting.option)) }
+        return options
+    }
+
+    /// The file's `plan`; nil without a mixture.
+    var planMetadata: JSONObject? {
+        types.mixture.map { mixture in
+            var sensitivities = JSONObject()
+            for (tensor, value) in zip(model.tensors, mixture.sensitivities) where value > 0 { sensitivities.set(tensor.expected.name, JSONValue(value)) }
+            return [
+                "target": JSONValue(mixture.target.description), "basis": JSONValue(mixture.basis), "loss": JSONValue(mixture.loss),
+                "sensitivities": JSONValue(sensitivities),
+            ]
+        }
     }
 }

@@ -10,13 +10,15 @@ final class ConversionWork: SlabWork {
     let digestsStored = true
     private let plan: ConversionPlan
     private let writer: ModelFileWriter
+    private let feedback: FeedbackStore
     /// As the download recorded them, per shard.
     private let expected: [String?]
     private let found: Mutex<[Digest32?]>
 
-    init(plan: ConversionPlan, writer: ModelFileWriter, expected: [String?]) {
+    init(plan: ConversionPlan, writer: ModelFileWriter, feedback: FeedbackStore, expected: [String?]) {
         self.plan = plan
         self.writer = writer
+        self.feedback = feedback
         self.expected = expected
         found = Mutex(plan.model.checkpoint.shards.map { _ in nil })
     }
@@ -29,12 +31,16 @@ final class ConversionWork: SlabWork {
         let tensor = plan.model.tensors[slab.tensor!]
         let rows = SourceRows(file: plan.model.shardName(of: tensor), tensor: tensor, slab: slab, bytes: source)
         let panelBytes = encoder.layout.panelBytes
-        var all: [ErrorSums] = []
-        all.reserveCapacity(slab.panels.count)
-        for panel in slab.panels {
-            let sums = try rows.encode(panel, encoder, into: stored.baseAddress! + (panel - slab.panels.lowerBound) * panelBytes)
-            guard sums.largest.isFinite else { throw rows.tooLarge(in: panel, for: encoder.layout.type) }
-            all.append(sums)
+        let all: [ErrorSums]
+        if let feedback = try feedback.feedback(for: slab.tensor!) {
+            all = try rows.encode(encoder, feedback: feedback, into: stored.baseAddress!)
+        } else {
+            all = try slab.panels.map { panel in
+                try rows.encode(panel, encoder, into: stored.baseAddress! + (panel - slab.panels.lowerBound) * panelBytes)
+            }
+        }
+        for (panel, sums) in zip(slab.panels, all) where !sums.largest.isFinite {
+            throw rows.tooLarge(in: panel, for: encoder.layout.type)
         }
         try writer.writeTensorBytes(
             index: slab.tensor!, offsetInTensor: UInt64(slab.panels.lowerBound * panelBytes), bytes: UnsafeRawBufferPointer(stored))

@@ -1,6 +1,6 @@
 import Architectures
-package import Tensors
 import ByteStorage
+package import Kernels
 import ModelFiles
 import Safetensors
 
@@ -8,31 +8,41 @@ import Safetensors
 package struct Preflight {
     package var folder: String
     package var output: String
-    package var type: StorageType
-    package var embedding: StorageType?
-    package var outputHead: StorageType?
+    package var types: TypeRequest
+    package var weighting: ErrorWeighting
+    /// A calibration file to open for `weighting`.
+    package var calibration: String?
     /// Nothing is written or removed, so the output may be in the way of nothing.
     package var isDryRun: Bool
 
-    package init(folder: String, output: String, type: StorageType, embedding: StorageType?, outputHead: StorageType?, isDryRun: Bool) {
+    package init(
+        folder: String, output: String, types: TypeRequest, weighting: ErrorWeighting = ErrorWeighting(), calibration: String? = nil, isDryRun: Bool
+    ) {
         self.folder = folder
         self.output = output
-        self.type = type
-        self.embedding = embedding
-        self.outputHead = outputHead
+        self.types = types
+        self.weighting = weighting
+        self.calibration = calibration
         self.isDryRun = isDryRun
     }
 
-    package func check() throws -> ConversionPlan {
+    /// A mixture of types is chosen with `kernels` on `threads` threads; neither changes the result.
+    package func check(kernels: KernelSet = .available[0], threads: Int = 1) throws -> ConversionPlan {
         var faults: [String] = []
         let model = CheckpointModel.open(folder: folder, faults: &faults)
         let nameIsUsable = checkOutputName(&faults)
         let folderIsThere = nameIsUsable && checkOutputFolder(&faults)
         if nameIsUsable { checkOutput(model, &faults) }
+        var weighting = weighting
+        if let calibration { weighting.calibration = CalibrationCheck(path: calibration).open(for: model, &faults) }
         var plan: ConversionPlan?
-        if let model {
-            let types = TypeChoice(type, embedding: embedding, output: outputHead, tied: model.configuration.tiesEmbeddings)
-            do throws(ModelFileError) { plan = try ConversionPlan(model: model, types: types, output: output) } catch { faults.append("\(error)") }
+        // A mixture is chosen by reading the checkpoint: only where nothing else is wrong.
+        if let model, faults.isEmpty || !types.isMixed {
+            do {
+                plan = try ConversionPlan(
+                    model: model, types: try TypeAssignment(types, model: model, kernels: kernels, threads: threads),
+                    weighting: weighting, output: output)
+            } catch let error as ConversionError { faults += error.faults } catch { faults.append("\(error)") }
         }
         if folderIsThere && !isDryRun {
             do throws(FileError) { try AtomicFileWriter.removeLeftovers(of: output) } catch { faults.append("\(error)") }
@@ -42,11 +52,11 @@ package struct Preflight {
         return plan
     }
 
-    /// The name when none was given: that of the checkpoint's folder and the type, in the current folder.
-    package static func defaultOutput(folder: String, type: StorageType) -> String {
+    /// The name when none was given: that of the checkpoint's folder and the type or target, in the current folder.
+    package static func defaultOutput(folder: String, label: String) -> String {
         let canonical = Folders.canonical(folder) ?? folder
         let name = AtomicFileWriter.split(canonical).name
-        return "\(name.isEmpty || name == "." ? "model" : name)-\(type.name).quern"
+        return "\(name.isEmpty || name == "." ? "model" : name)-\(label).quern"
     }
 
     private var outputFolder: String { AtomicFileWriter.split(output).folder }

@@ -24,6 +24,14 @@ struct SourceRows {
         }
     }
 
+    /// All panels of the slab, with errors fed back.
+    func encode(_ encoder: PanelEncoder, feedback: ErrorFeedback, into out: UnsafeMutableRawPointer) throws(ConversionError) -> [ErrorSums] {
+        do throws(NotFinite) {
+            return try encoder.encode(
+                panels: slab.panels, rows: start(slab.panels.lowerBound), sourceType: tensor.source, feedback: feedback, into: out)
+        } catch { throw notFinite(error) }
+    }
+
     func measure(
         _ panel: Int, _ encoder: PanelEncoder, stored: UnsafeRawPointer, grids: [UInt8]
     ) throws(ConversionError) -> ErrorSums {

@@ -6,7 +6,7 @@ import Tensors
 /// matmul: some panels by some tokens. "cache": the same panels each time; "memory": the next ones of a matrix larger than any cache.
 enum MatrixProductCases {
     static func cases(_ sizes: KernelSizes) -> [KernelCase] {
-        let types: [StorageType] = [.q4, .q4s, .q8, .f16]
+        let types: [StorageType] = [.q4, .q4s, .q8, .q6, .q5, .q3, .f16]
         return types.flatMap { type in
             sizes.tokens.flatMap { tokens in
                 precisions(type, tokens).flatMap { precision in

@@ -1,17 +1,17 @@
 import CKernels
 package import Tensors
 
-/// Four grids of sixteen values and the tables by which the encoder finds the nearest. 1.6 KB, shared by all threads.
+/// The grids of a storage type and the tables by which the encoder finds the nearest values. 4 KB, shared by all threads.
 package final class GridTables: @unchecked Sendable {  // Safe: nothing changes after init.
     let tables: UnsafeMutablePointer<ck_grid_tables>
-    /// As in the directory record: 64 bytes, values biased by 64.
+    /// As in the directory record: 64 bytes.
     package let bytes: [UInt8]
 
-    package init(bytes: [UInt8]) {
-        precondition(bytes.count == 64 && bytes.allSatisfy { (1...127).contains($0) }, "64 grid bytes within 1...127")
+    package init(bytes: [UInt8], for type: StorageType) {
+        precondition(bytes.count == 64 && bytes.allSatisfy(type.traits.gridBytes.contains), "64 grid bytes within \(type.traits.gridBytes)")
         self.bytes = bytes
         tables = .allocate(capacity: 1)
-        ck_prepare_grids(bytes, tables)
+        ck_prepare_grids(Int32(type.rawValue), bytes, tables)
     }
 
     deinit { tables.deallocate() }

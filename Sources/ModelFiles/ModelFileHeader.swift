@@ -52,7 +52,7 @@ package struct ModelFileHeader: Sendable, Equatable {
     package static let version: UInt32 = 1
     static let magic: [UInt8] = [0x89, 0x51, 0x55, 0x45, 0x52, 0x4E, 0x0D, 0x0A]
     static let digestOffset = 4064
-    static let sectionAlignment: UInt64 = 64
+    package static let sectionAlignment: UInt64 = 64
 
     /// In the order of the file: data, directory, metadata, tokenizer.
     package var sections: [Section]

@@ -48,7 +48,7 @@ package struct ModelFilePlan: Sendable, Equatable {
                 tensor.rank == 2 || tensor.rank == 1 && tensor.columns == 1, "tensor '\(tensor.name)' has rank \(tensor.rank), expected 1 or 2")
             precondition(
                 tensor.grids.count == (tensor.type.traits.usesGrids ? TensorRecord.gridBytes : 0)
-                    && tensor.grids.allSatisfy(TensorRecord.gridValues.contains), "tensor '\(tensor.name)' has grids unfit for \(tensor.type)")
+                    && tensor.grids.allSatisfy(tensor.type.traits.gridBytes.contains), "tensor '\(tensor.name)' has grids unfit for \(tensor.type)")
             guard let layout = PanelLayout(type: tensor.type, rows: tensor.rows, columns: tensor.columns) else {
                 throw Self.tooLarge(
                     path, tensor.name, "dimensions are \(tensor.rows) x \(tensor.columns), expected each 1 ... 2^31 and the product at most 2^40")
@@ -65,7 +65,11 @@ package struct ModelFilePlan: Sendable, Equatable {
         }
         tensors = records
         dataEnd = end
-        directoryBytes = UInt64(TensorDirectory.headBytes + TensorDirectory.recordBytes * records.count + nameBytes)
+        directoryBytes = Self.directoryBytes(tensors: records.count, nameBytes: nameBytes)
+    }
+
+    package static func directoryBytes(tensors: Int, nameBytes: Int) -> UInt64 {
+        UInt64(TensorDirectory.headBytes + TensorDirectory.recordBytes * tensors + nameBytes)
     }
 
     private static func tooLarge(_ path: String, _ tensor: String?, _ what: String) -> ModelFileError {

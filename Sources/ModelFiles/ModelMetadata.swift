@@ -37,9 +37,12 @@ package struct ModelMetadata: Sendable, Equatable {
     package var generationConfig: String?
     /// Id of the calibration used, if any.
     package var calibration: String?
+    /// How the mixture of storage types was chosen, if one was asked for.
+    package var plan: JSONObject?
 
     package init(
-        generator: Generator, options: JSONObject, sources: [Source], config: String, generationConfig: String? = nil, calibration: String? = nil
+        generator: Generator, options: JSONObject, sources: [Source], config: String, generationConfig: String? = nil, calibration: String? = nil,
+        plan: JSONObject? = nil
     ) {
         for member in options.members { precondition(Self.isOption(member.value), "option \(member.key.quoted) is no string or number") }
         self.generator = generator
@@ -48,6 +51,7 @@ package struct ModelMetadata: Sendable, Equatable {
         self.config = config
         self.generationConfig = generationConfig
         self.calibration = calibration
+        self.plan = plan
     }
 
     private static func isOption(_ value: JSONValue) -> Bool { value.jsonString != nil || value.double != nil }
@@ -64,6 +68,7 @@ package struct ModelMetadata: Sendable, Equatable {
             "files": JSONValue(files),
         ]
         if let calibration { document.set("calibration", JSONValue(calibration)) }
+        if let plan { document.set("plan", JSONValue(plan)) }
         return JSONValue(document).serialized()
     }
 
@@ -92,6 +97,7 @@ package struct ModelMetadata: Sendable, Equatable {
         config = try files.string("config.json")
         generationConfig = try files.object()["generation_config.json"] == nil ? nil : files.string("generation_config.json")
         calibration = try root.object()["calibration"] == nil ? nil : root.string("calibration")
+        plan = try root.object()["plan"] == nil ? nil : root.member("plan").object()
     }
 
     private static func source(_ node: Node) throws(ModelFileError) -> Source {

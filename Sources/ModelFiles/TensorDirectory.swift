@@ -168,8 +168,10 @@ package struct TensorDirectory: Sendable, Equatable {
             return []
         }
         let grids = Array(fields.slice(144, TensorRecord.gridBytes))
-        if let index = grids.firstIndex(where: { !TensorRecord.gridValues.contains($0) }) {
-            throw fields.failure(at: 144 + index, "value \(index % 16) of grid \(index / 16) is \(grids[index]), expected 1 ... 127")
+        let (allowed, codes) = (type.traits.gridBytes, TensorRecord.gridBytes / type.traits.grids)
+        if let index = grids.firstIndex(where: { !allowed.contains($0) }) {
+            throw fields.failure(
+                at: 144 + index, "value \(index % codes) of grid \(index / codes) is \(grids[index]), expected 1 ... \(allowed.upperBound)")
         }
         return grids
     }

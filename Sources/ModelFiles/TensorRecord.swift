@@ -15,7 +15,7 @@ package struct TensorRecord: Sendable, Equatable {
     /// Of the tensor's bytes in the file.
     package var sha256: Digest32
     package var errors: ErrorSums
-    /// 4 grids of 16 values where the type uses grids; else empty.
+    /// 64 bytes where the type uses grids; else empty.
     package var grids: [UInt8]
 
     /// Decoding and planning have checked the dimensions.
@@ -30,7 +30,6 @@ package struct TensorRecord: Sendable, Equatable {
 
     package static let alignment: UInt64 = 4096
     package static let gridBytes = 64
-    static let gridValues: ClosedRange<UInt8> = 1...127
     static let nameLengths = 1...256
 
     /// Nil when the name may stand in a directory; else the rule that it breaks.

@@ -9,6 +9,7 @@ package final class PanelEncoder {
     private let grids: GridTables
     private let source: UnsafeMutablePointer<Float>
     private let stored: UnsafeMutablePointer<Float>
+    private var feedbackScratch: FeedbackScratch?
 
     /// Scratch is 128 bytes per padded column: 3.7 MB at 28672 columns.
     package init(layout: PanelLayout, kernels: KernelSet) {
@@ -45,6 +46,57 @@ package final class PanelEncoder {
         return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count)
     }
 
+    /// Encodes the panels, in which errors are fed back, `layout.panelBytes` apart.
+    ///
+    /// As `encode` otherwise. Scratch grows by 256 bytes per padded column and panel that is worked on at once, 16 MB at most or that of one panel.
+    package func encode(
+        panels: Range<Int>, rows: UnsafeRawPointer, sourceType: SourceType, feedback: ErrorFeedback, into out: UnsafeMutableRawPointer
+    ) throws(NotFinite) -> [ErrorSums] {
+        let scratch = feedbackScratch ?? FeedbackScratch(padded: layout.paddedColumns)
+        feedbackScratch = scratch
+        let panelFloats = layout.paddedColumns * PanelLayout.rowsPerPanel
+        var all: [ErrorSums] = []
+        all.reserveCapacity(panels.count)
+        for first in stride(from: panels.lowerBound, to: panels.upperBound, by: scratch.panels) {
+            let count = min(scratch.panels, panels.upperBound - first)
+            for index in 0..<count {
+                let start = rows + (first + index - panels.lowerBound) * PanelLayout.rowsPerPanel * layout.columns * sourceType.bytes
+                _ = try widen(panel: first + index, rows: start, sourceType: sourceType, into: scratch.source + index * panelFloats)
+            }
+            let place = out + (first - panels.lowerBound) * layout.panelBytes
+            kernels.encodeWithFeedback(
+                scratch.source, panels: count, layout: layout, feedback: feedback, grids: grids, scratch: scratch.work, into: place)
+            for index in 0..<count {
+                let firstRow = (first + index) * PanelLayout.rowsPerPanel
+                kernels.decode(place + index * layout.panelBytes, layout: layout, grids: grids.bytes, into: stored)
+                all.append(
+                    kernels.measure(
+                        scratch.source + index * panelFloats, stored, columns: layout.columns, firstRow: firstRow,
+                        rows: min(PanelLayout.rowsPerPanel, layout.rows - firstRow)))
+            }
+        }
+        return all
+    }
+
+    /// Memory for panels that are encoded together: each piece of the feedback is then read from memory once for all of them.
+    private final class FeedbackScratch {
+        let panels: Int
+        let source: UnsafeMutablePointer<Float>
+        let work: UnsafeMutablePointer<Float>
+
+        init(padded: Int) {
+            let panelBytes = padded * PanelLayout.rowsPerPanel * 4
+            panels = min(16, max(1, (8 << 20) / panelBytes))
+            source = aligned_alloc(64, panels * panelBytes)!.assumingMemoryBound(to: Float.self)
+            work = aligned_alloc(64, KernelSet.feedbackScratch(panels: panels, padded: padded) * 4)!.assumingMemoryBound(to: Float.self)
+        }
+
+        deinit {
+            free(source)
+            free(work)
+        }
+    }
+
     /// Error sums of a stored panel against its source rows, as `encode` would give them.
     package func measure(
         panel index: Int, rows: UnsafeRawPointer, sourceType: SourceType, stored panel: UnsafeRawPointer, grids: [UInt8]
@@ -54,12 +106,14 @@ package final class PanelEncoder {
         return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count)
     }
 
-    private func widen(panel index: Int, rows: UnsafeRawPointer, sourceType: SourceType) throws(NotFinite) -> (first: Int, count: Int) {
+    private func widen(
+        panel index: Int, rows: UnsafeRawPointer, sourceType: SourceType, into floats: UnsafeMutablePointer<Float>? = nil
+    ) throws(NotFinite) -> (first: Int, count: Int) {
         precondition(index >= 0 && index < layout.panels, "panel \(index) of \(layout.panels)")
         let first = index * PanelLayout.rowsPerPanel
         let count = min(PanelLayout.rowsPerPanel, layout.rows - first)
         do throws(NotFinite) {
-            try kernels.widen(rows, sourceType, rows: count, columns: layout.columns, padded: layout.paddedColumns, into: source)
+            try kernels.widen(rows, sourceType, rows: count, columns: layout.columns, padded: layout.paddedColumns, into: floats ?? source)
         } catch {
             throw NotFinite(row: first + error.row, column: error.column)
         }

@@ -6,6 +6,9 @@ package enum StorageType: UInt16, CaseIterable, Sendable, CustomStringConvertibl
     case q8 = 3
     case q4 = 4
     case q4s = 5
+    case q6 = 6
+    case q5 = 7
+    case q3 = 8
 
     /// The facts of one storage type. Layout and formulas: `Formats/StorageTypes.md`.
     package struct Traits: Sendable {
@@ -18,17 +21,23 @@ package enum StorageType: UInt16, CaseIterable, Sendable, CustomStringConvertibl
         package var unitBytes: Int
         /// Columns are padded to a multiple of this.
         package var columnMultiple: Int
-        /// Whether the directory's 64-byte grid table is used.
-        package var usesGrids: Bool
+        /// How many grids share the directory's 64 bytes; 0 where they are not used.
+        package var grids: Int
+        package var usesGrids: Bool { grids > 0 }
+        /// What a grid byte may be. Values within +-63 (biased by 64) keep integer sums small; 6-bit codes need finer steps (biased by 128).
+        package var gridBytes: ClosedRange<UInt8> { codeBits == 6 ? 1...255 : 1...127 }
     }
 
     package var traits: Traits {
         switch self {
-        case .f32: Traits(name: "f32", codeBits: 0, block: 0, unitBytes: 64, columnMultiple: 1, usesGrids: false)
-        case .f16: Traits(name: "f16", codeBits: 0, block: 0, unitBytes: 32, columnMultiple: 1, usesGrids: false)
-        case .q8: Traits(name: "q8", codeBits: 8, block: 32, unitBytes: 64 + 2048, columnMultiple: 128, usesGrids: false)
-        case .q4: Traits(name: "q4", codeBits: 4, block: 16, unitBytes: 128 + 1024, columnMultiple: 128, usesGrids: true)
-        case .q4s: Traits(name: "q4s", codeBits: 4, block: 32, unitBytes: 64 + 1024, columnMultiple: 128, usesGrids: true)
+        case .f32: Traits(name: "f32", codeBits: 0, block: 0, unitBytes: 64, columnMultiple: 1, grids: 0)
+        case .f16: Traits(name: "f16", codeBits: 0, block: 0, unitBytes: 32, columnMultiple: 1, grids: 0)
+        case .q8: Traits(name: "q8", codeBits: 8, block: 32, unitBytes: 64 + 2048, columnMultiple: 128, grids: 0)
+        case .q4: Traits(name: "q4", codeBits: 4, block: 16, unitBytes: 128 + 1024, columnMultiple: 128, grids: 4)
+        case .q4s: Traits(name: "q4s", codeBits: 4, block: 32, unitBytes: 64 + 1024, columnMultiple: 128, grids: 4)
+        case .q6: Traits(name: "q6", codeBits: 6, block: 32, unitBytes: 64 + 1536, columnMultiple: 128, grids: 1)
+        case .q5: Traits(name: "q5", codeBits: 5, block: 32, unitBytes: 64 + 1280, columnMultiple: 128, grids: 2)
+        case .q3: Traits(name: "q3", codeBits: 3, block: 32, unitBytes: 64 + 768, columnMultiple: 128, grids: 8)
         }
     }
 

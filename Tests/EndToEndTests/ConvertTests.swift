@@ -4,7 +4,7 @@ import StrictJSON
 import Testing
 
 @Suite struct ConvertTests {
-    @Test(arguments: ["q4", "q4s", "q8", "f16"])
+    @Test(arguments: ["q4", "q4s", "q8", "f16", "q6", "q5", "q3"])
     func convertsAndVerifies(type: String) throws {
         let scratch = try Scratch()
         let converted = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--type", type)
@@ -20,6 +20,7 @@ import Testing
         // The source is fp16, so nothing is lost.
         case "f16": #expect(worst == .null)
         case "q8": #expect(try #require(worst.double) > 40)
+        case "q3": #expect(try #require(worst.double) > 15)
         default: #expect(try #require(worst.double) > 18)
         }
         for tensor in report["tensors"]?.array ?? [] {
@@ -35,6 +36,36 @@ import Testing
         let one = try scratch.bytes("1")
         #expect(try scratch.bytes("2") == one)
         #expect(try scratch.bytes("9") == one)
+    }
+
+    /// With errors fed back the file is another one, the same for any number of threads, and verifies.
+    @Test func feedback() throws {
+        let scratch = try Scratch()
+        func convert(_ name: String, _ arguments: String...) throws {
+            let run = try QuernProcess.start(["convert", QuernProcess.fixture, "-o", scratch.path(name), "--output-type", "q4"] + arguments, in: "/tmp").finish()
+            #expect(run.code == 0, "\(run.errors)")
+        }
+        try convert("plain")
+        try convert("one", "--feedback", "--threads", "1")
+        try convert("five", "--feedback", "--threads", "5")
+        let one = try scratch.bytes("one")
+        #expect(try scratch.bytes("five") == one)
+        #expect(try scratch.bytes("plain") != one)
+        let verified = try QuernProcess.run("verify", scratch.path("one"), "--against", QuernProcess.fixture, "--json")
+        #expect(verified.code == 0, "\(verified.errors)")
+        // Each single error is larger than without feedback; what they do together is smaller.
+        let worst = try #require(try verified.json["worst_sqnr_db"]?.double)
+        #expect(worst > 22 && worst < 24)
+    }
+
+    @Test func damagedOrMissingCalibration() throws {
+        let scratch = try Scratch()
+        let missing = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--calibration", scratch.path("none.qcal"))
+        #expect(missing.code == 1 && missing.errors.contains("none.qcal"), "\(missing.errors)")
+        try [UInt8](repeating: 7, count: 5000).withUnsafeBytes { try Data($0).write(to: URL(filePath: scratch.path("bad.qcal"))) }
+        let bad = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--calibration", scratch.path("bad.qcal"))
+        #expect(bad.code == 1 && bad.errors.contains("bad.qcal"), "\(bad.errors)")
+        #expect(try !scratch.names().contains("m.quern"))
     }
 
     @Test func overridesOfTypes() throws {

@@ -7,7 +7,7 @@ import Testing
 /// A real file, read by the program that was written from the documents alone.
 @Suite struct ReferenceReaderTests {
     @Test(
-        .enabled(if: ReferenceReader.canOpenFiles, "python3 with numpy and zstandard is not here"), arguments: ["f16", "q8", "q4", "q4s"])
+        .enabled(if: ReferenceReader.canOpenFiles, "python3 with numpy and zstandard is not here"), arguments: ["f16", "q8", "q4", "q4s", "q6", "q5", "q3"])
     func bothDecodeTheSameBits(type: String) throws {
         let scratch = try Scratch()
         let file = scratch.path("m.quern")

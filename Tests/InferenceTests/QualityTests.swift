@@ -1,5 +1,4 @@
 import ByteStorage
-import Evaluation
 import Inference
 import Kernels
 import Tensors
@@ -8,12 +7,12 @@ import Tokenization
 
 /// What quantization costs on the bundled model, measured over whole texts.
 @Suite(.serialized) struct QualityTests {
-    static func evaluate(_ type: StorageType, against reference: StorageType?, text path: String) throws -> WindowEvaluation.Result {
+    static func evaluate(_ type: StorageType, against reference: StorageType?, text path: String) throws -> SessionEvaluation.Result {
         let tiny = try TinyModel(type)
         let ids = tiny.tokenizer.encode(try TinyModel.bytes(path), addBOS: true, parseSpecial: false)
         let base = try reference.map { try TinyModel($0).session(batch: 128, allLogits: true, element: .f32) }
         let session = try tiny.session(batch: 128, allLogits: true, element: type.isQuantized ? .f16 : .f32)
-        let evaluation = WindowEvaluation(session: session, reference: base, kernels: try KernelSet.selected(), pool: WorkerPool(threads: 2))
+        let evaluation = SessionEvaluation(session: session, reference: base, kernels: try KernelSet.selected(), pool: WorkerPool(threads: 2))
         return try evaluation.run(ids: ids, begin: tiny.tokenizer.beginID) { _, _ in true }
     }
 

@@ -23,7 +23,7 @@ import Tokenization
         return all
     }
 
-    @Test(arguments: [StorageType.f16, .q8, .q4, .q4s])
+    @Test(arguments: [StorageType.f16, .q8, .q4, .q4s, .q6, .q5, .q3])
     func prefillAndDecodeAgreeForAnyThreadsAndBatches(type: StorageType) throws {
         let tiny = try TinyModel(type)
         let expected = try logits(tiny, batch: 1, threads: 1)
@@ -53,7 +53,7 @@ import Tokenization
         for threads in [1, 3, 5] { #expect(try logits(threads: threads) == expected, "\(threads) threads") }
     }
 
-    @Test(arguments: [StorageType.f16, .q8, .q4, .q4s])
+    @Test(arguments: [StorageType.f16, .q8, .q4, .q4s, .q6, .q5, .q3])
     func everyInstructionSetGivesTheSameLogits(type: StorageType) throws {
         let tiny = try TinyModel(type)
         let expected = try logits(tiny, batch: 71, threads: 2, kernels: KernelSet(named: "scalar"))

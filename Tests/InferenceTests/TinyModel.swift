@@ -35,7 +35,7 @@ struct TinyModel {
             var template = Array("/tmp/quern-test-XXXXXX".utf8CString)
             let folder = String(cString: try #require(mkdtemp(&template)))
             let output = "\(folder)/tiny-\(type).quern"
-            let plan = try Preflight(folder: Self.folder, output: output, type: type, embedding: nil, outputHead: nil, isDryRun: false).check()
+            let plan = try Preflight(folder: Self.folder, output: output, types: TypeRequest(.all(type)), isDryRun: false).check()
             _ = try ConversionJob(plan: plan, output: output, threads: 2, kernels: try KernelSet.selected()).run { _ in }
             files[type] = output
             atexit { TinyModel.removeFiles() }

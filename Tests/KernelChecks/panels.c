@@ -5,7 +5,8 @@
 int is_quantized(int type) { return type != CK_F32 && type != CK_F16; }
 int64_t panel_bytes(int type, int64_t padded) {
     if (!is_quantized(type)) return padded * (type == CK_F32 ? 64 : 32);
-    int64_t superblock = type == CK_Q8 ? 2112 : type == CK_Q4 ? 1152 : 1088;
+    static const int64_t superblocks[CK_TYPE_LIMIT] = {[CK_Q8] = 2112, [CK_Q4] = 1152, [CK_Q4S] = 1088, [CK_Q6] = 1600, [CK_Q5] = 1344, [CK_Q3] = 832};
+    const int64_t superblock = superblocks[type];
     return 64 + ((padded + 255) / 256 * 16 + 63) / 64 * 64 + padded / 128 * superblock;
 }
 
@@ -27,7 +28,8 @@ void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {
 
 const uint8_t *case_grids(check_case *c) {
     uint8_t *grids = case_input(c, "grids", 64, 1);
-    for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? 127 : 0) : grids[i] & 127;
+    const int most = c->type == CK_Q6 ? 255 : 127;
+    for (int i = 0; i < 64; i++) grids[i] = c->round % 9 == 8 ? (i & 1 ? most : 0) : grids[i] & most;
     return grids;
 }
 
@@ -81,13 +83,41 @@ void check_encode(check_case *c, const ck_kernels *kernels) {
     const int64_t padded = random_padded(c, c->type);
     const uint8_t *grids = case_grids(c);
     ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
-    ck_prepare_grids(grids, tables);
+    ck_prepare_grids(c->type, grids, tables);
     float *xt = case_input(c, "xt", 64 * padded, 4);
     if (c->round % 3 == 2) fill_rows(c, xt, padded, -140, c->type == CK_F16 ? 14 : 120);
     else fill_rows(c, xt, padded, -10, 4);
     uint8_t *panel = case_output(c, "panel", panel_bytes(c->type, padded), 64);
     case_describe(c, "%d padded columns", (int)padded);
     kernels->encode[c->type](xt, padded, tables, panel);
+}
+
+void check_encode_feedback(check_case *c, const ck_kernels *kernels) {
+    const int64_t padded = random_padded(c, c->type), panels = 1 + c->round % 3, span = c->round % 4 == 1 ? 256 : c->round % 4 == 2 ? 512 : padded;
+    const uint8_t *grids = case_grids(c);
+    ck_grid_tables *tables = case_input(c, "tables", sizeof *tables, 64);
+    ck_prepare_grids(c->type, grids, tables);
+    float *xt = case_input(c, "xt", 64 * padded * panels, 4);
+    for (int64_t p = 0; p < panels; p++) fill_rows(c, xt + 16 * padded * p, padded, c->round % 3 == 2 ? -140 : -10, c->round % 3 == 2 ? 120 : 4);
+    int64_t count = 0;
+    for (int64_t start = 0; start < padded; start += span)
+        for (int64_t k = start; k < padded && k < start + span; k += 128) count += (k + 128 - start) * 128;
+    float *shares = NULL;
+    if (c->round % 5 != 4) {
+        shares = case_input(c, "shares", 4 * count, 4);
+        float *next = shares;
+        for (int64_t start = 0; start < padded; start += span)
+            for (int64_t k = start; k < padded && k < start + span; k += 128)
+                for (int64_t j = start; j < k + 128; j++)
+                    for (int64_t i = k; i < k + 128; i++) *next++ = j < i ? random_float(c, 0.2f) : 0;
+    }
+    float *weights = case_input(c, "weights", 4 * padded, 4);
+    for (int64_t k = 0; k < padded; k++) weights[k] = 0.01f + __builtin_fabsf(random_float(c, 3));
+    // Its content afterwards is the kernel's own affair.
+    float *scratch = case_input(c, "scratch", 4 * CK_FEEDBACK_SCRATCH(panels, padded), 64);
+    uint8_t *out = case_output(c, "panels", panels * panel_bytes(c->type, padded), 64);
+    case_describe(c, "%d panels of %d padded columns, spans of %d%s", (int)panels, (int)padded, (int)span, shares ? "" : ", no feedback");
+    kernels->encode_feedback[c->type](xt, panels, padded, shares, span, weights, tables, scratch, out, panel_bytes(c->type, padded));
 }
 
 void check_decode(check_case *c, const ck_kernels *kernels) {

@@ -56,6 +56,18 @@ static void check_tiles_of(check_case *c, ck_tiles tiles) {
 void check_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->tiles[c->type]); }
 void check_requantized_tiles(check_case *c, const ck_kernels *kernels) { check_tiles_of(c, kernels->requantized_tiles[c->type]); }
 
+// Around the 256 columns that are summed at once; rows of `out` between and behind the panels stay as they are.
+void check_float_product(check_case *c, const ck_kernels *kernels) {
+    const int64_t tokens = 1 + c->round % 29, panels = 1 + c->round % 5, columns = random_count(c, 600), gap = random_within(c, 0, 2) * 16;
+    const int64_t groups = (tokens + CK_GROUP_TOKENS - 1) / CK_GROUP_TOKENS, stride = 16 * panels + random_within(c, 0, 3) * 5;
+    const float *w = case_floats(c, "panels", panels * (16 * columns + gap), 2);
+    const float *x = case_floats(c, "x", groups * CK_GROUP_TOKENS * columns, 8);
+    float *out = case_output(c, "out", 4 * ((tokens - 1) * stride + 16 * panels), 4);
+    fill_floats(c, out, (tokens - 1) * stride + 16 * panels, 3);
+    case_describe(c, "%d panels, %d columns, %d tokens, out stride %d", (int)panels, (int)columns, (int)tokens, (int)stride);
+    kernels->float_product(w, panels, 16 * columns + gap, columns, x, tokens, c->round & 1, out, stride);
+}
+
 // A yardstick: only what it says about itself can be compared.
 void check_dot_peak(check_case *c, const ck_kernels *kernels) {
     int64_t *operations = case_output(c, "operations", 8, 8);

@@ -34,7 +34,7 @@ struct RandomMatrix {
         } else {
             for index in 0..<layout.byteCount / 4 { memory.bytes.storeBytes(of: Float(random.gaussian()), toByteOffset: 4 * index, as: Float.self) }
         }
-        gridBytes = type.traits.usesGrids ? (0..<64).map { _ in random.byte() % 127 + 1 } : []
+        gridBytes = type.traits.usesGrids ? (0..<64).map { _ in random.byte() % type.traits.gridBytes.upperBound + 1 } : []
         matrix = StoredMatrix(layout: layout, bytes: memory.raw, grids: gridBytes)
     }
 

@@ -180,8 +180,9 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
     }
 
     /// The largest codes against the largest activations: no 16-bit pair sum saturates.
-    @Test(arguments: StorageType.allCases.filter(\.isQuantized), [UInt8(1), 127])
+    @Test(arguments: StorageType.allCases.filter(\.isQuantized), [UInt8(1), 127, 255])
     func extremeCodes(type: StorageType, gridValue: UInt8) {
+        guard !type.traits.usesGrids || type.traits.gridBytes.contains(gridValue) else { return }
         for code: UInt8 in [0x00, 0xFF] {
             for header: UInt8 in [0x00, 0x1F, 0x3F, 0xFF] {
                 let columns = 256
@@ -196,8 +197,13 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
                 for row in 0..<16 { memory.bytes.storeBytes(of: 1, toByteOffset: 4 * row, as: Float.self) }
                 for index in 64..<80 { memory.bytes[index] = 248 }  // factor 0.5
                 let matrix = StoredMatrix(layout: layout, bytes: memory.raw, grids: type.traits.usesGrids ? [UInt8](repeating: gridValue, count: 64) : [])
-                let n: Double = type == .q8
-                    ? Double(header) * (Double(code) - 128) : (Double(header & 63) - 32) * (Double(gridValue) - 64)
+                let n: Double = switch type {
+                case .q8: Double(header) * (Double(code) - 128)
+                case .q6: Double(header) * (Double(gridValue) - 128)
+                case .q5: (Double(header & 127) - 64) * (Double(gridValue) - 64)
+                case .q3: (Double(header & 31) - 16) * (Double(gridValue) - 64)
+                default: (Double(header & 63) - 32) * (Double(gridValue) - 64)
+                }
                 for sign: Float in [1, -1] {
                     for kernels in KernelSet.available {
                         let values = [[Float](repeating: 3 * sign, count: columns)]

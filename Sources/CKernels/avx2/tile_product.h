@@ -61,7 +61,7 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
                 _Pragma("clang loop unroll(full)")
                 for (int t = 0; t < tokens; t++) {
                     const __m256i four = broadcast_four((const int8_t *)codes + t * x->stride + k + 4 * group);
-                    if (type == CK_Q8) tile_four_columns_signed(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
+                    if (!tile_biased(type)) tile_four_columns_signed(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
                     else tile_four_columns(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
                 }
             }

@@ -9,5 +9,7 @@
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
+#define CK_FLOAT_PANELS 1
+#define CK_FLOAT_TOKENS 6
 #define CK_PANEL_PRODUCT "../avx2/decode_product.h"
 #include <immintrin.h>

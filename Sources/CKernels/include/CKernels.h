@@ -9,17 +9,19 @@
 #include <stdint.h>
 
 // Storage type ids and source type ids, as in the file.
-enum { CK_F32 = 1, CK_F16 = 2, CK_Q8 = 3, CK_Q4 = 4, CK_Q4S = 5, CK_TYPE_LIMIT = 6 };
+enum { CK_F32 = 1, CK_F16 = 2, CK_Q8 = 3, CK_Q4 = 4, CK_Q4S = 5, CK_Q6 = 6, CK_Q5 = 7, CK_Q3 = 8, CK_TYPE_LIMIT = 9 };
 enum { CK_SOURCE_F32 = 1, CK_SOURCE_F16 = 2, CK_SOURCE_BF16 = 3 };
 
-// What the encoder of q4 and q4s looks up, made from the 64 grid bytes by ck_prepare_grids. Index i stands for the
-// integer i - 64.
+// What the encoders of types with grids look up, made from the 64 grid bytes by ck_prepare_grids. Index i stands for the integer
+// i - 64. The grid of q6 is symmetric: there i stands for the magnitude i, and a code is that of a magnitude, 0...31.
 typedef struct {
-    uint8_t residual[8][128];  // [grid, then grid mirrored][i]: i - nearest grid value, biased by 64
-    uint8_t code[4][128];      // [grid][i]: the nearest code
-    uint8_t grids[64];         // as in the directory record
+    uint8_t residual[16][128];  // [grid, then grid mirrored][i]: i - nearest grid value, biased by 64
+    uint8_t residual_down[16][128], residual_up[16][128];  // the same; of two values as near the lower one, the upper one
+    uint8_t code[8][128];       // [grid][i]: the nearest code, of two that are as near the lower one
+    uint8_t code_up[8][128];    // the same, but the upper one
+    uint8_t grids[64];          // as in the directory record
 } ck_grid_tables;
-void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables);
+void ck_prepare_grids(int type, const uint8_t grids[64], ck_grid_tables *tables);
 
 // Sums over a panel, rows kept apart. See ErrorSums.
 typedef struct {
@@ -46,6 +48,12 @@ enum { CK_TILE_SCRATCH = 26 * 1024 };
 typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
                          void *scratch, float *out, int64_t token_stride);
 
+// Floats of CK_GROUP_TOKENS tokens side by side: [token / CK_GROUP_TOKENS][column][CK_GROUP_TOKENS]; the last group is filled up with numbers.
+enum { CK_GROUP_TOKENS = 12 };
+// out[token][16 x panel + row], added to what is there when `accumulate` is not 0. panels: [panel_stride apart][columns][16]; x as above.
+typedef void (*ck_float_product)(const float *panels, int64_t count, int64_t panel_stride, int64_t columns, const float *x, int64_t tokens,
+                                 int accumulate, float *out, int64_t token_stride);
+
 // The key-value cache of one head of one layer; layout in templates/attend.h.
 enum { CK_CACHE_F16 = 0, CK_CACHE_F32 = 1, CK_CACHE_Q8 = 2 };
 enum { CK_ATTEND_CHUNK = 256, CK_ATTEND_SCRATCH_ROWS = 8 };
@@ -60,6 +68,13 @@ typedef struct {
 
 // xt [padded][16] to panel; scratch: padded bytes at least, 64-byte aligned.
 typedef void (*ck_encode)(const float *xt, int64_t padded, const ck_grid_tables *tables, uint8_t *panel);
+// As ck_encode for several panels, xt [panels][padded][16], with errors that count by column and are fed back; see templates/feedback.h.
+// Columns are fed back within spans of `span` columns, a multiple of 256 (or all of padded). shares: for each span, for each 128 of its columns in
+// turn, [columns of the span up to the end of these 128][128]: what a column takes of the error of an earlier one, 0 for itself and later
+// ones; NULL without feedback. weights[padded], positive. scratch: CK_FEEDBACK_SCRATCH(panels, padded) floats, 64-byte aligned.
+typedef void (*ck_encode_feedback)(const float *xt, int64_t panels, int64_t padded, const float *shares, int64_t span, const float *weights,
+                                   const ck_grid_tables *tables, float *scratch, uint8_t *out, int64_t panel_bytes);
+#define CK_FEEDBACK_SCRATCH(panels, padded) ((panels) * (16 * (padded) + 2048 + 16))
 // panel to vt [padded][16].
 typedef void (*ck_decode)(const uint8_t *panel, int64_t padded, const uint8_t *grids, float *vt);
 // One row of a panel: out[columns].
@@ -72,10 +87,12 @@ typedef struct {
     int64_t (*widen)(const void *source, int type, int64_t row_bytes, int64_t rows, int64_t columns, int64_t padded, float *xt);
     void (*measure)(const float *xt, const float *vt, int64_t columns, ck_panel_errors *errors);
     ck_encode encode[CK_TYPE_LIMIT];
+    ck_encode_feedback encode_feedback[CK_TYPE_LIMIT];
     ck_decode decode[CK_TYPE_LIMIT];
     ck_decode_row decode_row[CK_TYPE_LIMIT];
     ck_matmul matmul[CK_TYPE_LIMIT];
     ck_tiles tiles[CK_TYPE_LIMIT], requantized_tiles[CK_TYPE_LIMIT];
+    ck_float_product float_product;
     // x[columns], zeros up to padded (a multiple of 32): q[padded], u[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
     void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum);
     // out = x / sqrt(mean(x^2) + epsilon) * weight

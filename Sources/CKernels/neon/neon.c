@@ -9,6 +9,8 @@
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4
+#define CK_FLOAT_PANELS 1
+#define CK_FLOAT_TOKENS 6
 #include <arm_neon.h>
 #pragma clang attribute push(__attribute__((target("arch=armv8.2-a+dotprod"))), apply_to = function)
 #include "../templates/table.h"

@@ -7,4 +7,6 @@
 #define CK_TILE_TOKENS 2
 #define CK_TILE_TOKENS_16 2
 #define CK_ATTEND_TILE 4
+#define CK_FLOAT_PANELS 1
+#define CK_FLOAT_TOKENS 6
 #include "../templates/table.h"

@@ -68,17 +68,26 @@ __attribute__((constructor)) static void choose_reading(void) {
 }
 #endif
 
-void ck_prepare_grids(const uint8_t grids[64], ck_grid_tables *tables) {
+void ck_prepare_grids(int type, const uint8_t grids[64], ck_grid_tables *tables) {
+    const int count = type == CK_Q6 ? 1 : type == CK_Q5 ? 2 : type == CK_Q3 ? 8 : 4, codes = 64 / count;
     memcpy(tables->grids, grids, 64);
-    for (int g = 0; g < 8; g++)
+    for (int g = 0; g < 2 * count; g++)
         for (int i = 0; i < 128; i++) {
-            int best = 0, distance = 1000;
-            for (int c = 0; c < 16; c++) {
-                int value = grids[16 * (g & 3) + c] - 64, d = (i - 64) - (g < 4 ? value : -value);
-                if ((d < 0 ? -d : d) < (distance < 0 ? -distance : distance)) { distance = d; best = c; }
+            int best = 0, last = 0, distance = 1000, ties = 0;
+            for (int c = 0; c < (type == CK_Q6 ? 32 : codes); c++) {
+                int value = type == CK_Q6 ? grids[32 + c] - 128 : grids[codes * (g % count) + c] - 64;
+                int d = type == CK_Q6 ? i - value : (i - 64) - (g < count ? value : -value);
+                const int size = d < 0 ? -d : d, least = distance < 0 ? -distance : distance;
+                if (size == least && d != distance) ties = 1;
+                if (size < least) { distance = d; best = c; ties = 0; }
+                if (size <= least) last = c;
             }
             tables->residual[g][i] = (uint8_t)(distance + 64);
-            if (g < 4) tables->code[g][i] = (uint8_t)best;
+            // of two values as near, the lower one leaves a positive distance
+            const int least = distance < 0 ? -distance : distance;
+            tables->residual_down[g][i] = (uint8_t)(64 + (ties ? least : distance));
+            tables->residual_up[g][i] = (uint8_t)(64 + (ties ? -least : distance));
+            if (g < count) { tables->code[g][i] = (uint8_t)best; tables->code_up[g][i] = (uint8_t)last; }
         }
 }
 

@@ -1,13 +1,13 @@
 // Expanded panels times a register tile of tokens, exactly. Three kinds of instruction sets, whose dot product takes
 //   CK_UNSIGNED_DOT   (vpdpbusd) an unsigned operand: the activations, biased by 128; `start` takes the bias off
 //   CK_SCALED_DOT     (vpmaddubsw) likewise, the products of neighbours adding to 16 bits; the multiplication that widens these sums
-//                     multiplies them by the block scale as well. q8, whose codes are too large for that, is multiplied signed
+//                     multiplies them by the block scale as well. q8 and q6, whose values are too large for that, are multiplied signed
 //   neither           (sdot) signed operands
 
 #if CK_UNSIGNED_DOT
 CK_INLINE int tile_biased(const int type) { (void)type; return 1; }
 #elif CK_SCALED_DOT
-CK_INLINE int tile_biased(const int type) { return type != CK_Q8; }
+CK_INLINE int tile_biased(const int type) { return type != CK_Q8 && type != CK_Q6; }
 #endif
 #if CK_UNSIGNED_DOT || CK_SCALED_DOT
 CK_INLINE i32x16 tile_sum(i32x16 acc, i32x16 w) { return bytes_dot(acc, bytes_set(1), w); }
@@ -58,7 +58,7 @@ CK_INLINE void tile_columns(const tile_weights *w, const int sides, const int to
             memcpy(&four, codes + t * stride + 4 * group, 4);
             i32x16 v = lane_seti(four);
             for (int s = 0; s < sides; s++)
-                sums[s][t] = type == CK_Q8 ? bytes_dot_signed_scaled(sums[s][t], row[s], v, pair[s]) : bytes_dot_scaled(sums[s][t], v, row[s], pair[s]);
+                sums[s][t] = tile_biased(type) ? bytes_dot_scaled(sums[s][t], v, row[s], pair[s]) : bytes_dot_signed_scaled(sums[s][t], row[s], v, pair[s]);
         }
     }
     for (int s = 0; s < sides; s++)

@@ -25,7 +25,7 @@ _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch ho
 // Columns k0 ..< k0 + columns of one panel; columns is a multiple of 128.
 CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel, const int type, const int requantize, grid_lookup table,
                            int64_t padded, int64_t k0, int64_t columns) {
-    const int block = type == CK_Q4 ? 16 : 32, header_size = 128 / block * 16, unit = header_size + (type == CK_Q8 ? 2048 : 1024);
+    const int block = type == CK_Q4 ? 16 : 32, header_size = 128 / block * 16, unit = is_planes(type) ? planes_unit(type) : header_size + (type == CK_Q8 ? 2048 : 1024);
     const uint8_t *superblock = panel + header_bytes(padded) + k0 / 128 * unit;
     for (int64_t k = 0; k < columns; k += 128, superblock += unit) {
         i32x16 scales[8], sums[8];
@@ -33,7 +33,15 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
             const uint8_t *header = superblock + 16 * b;
             const int64_t at = k + block * b;
             sums[b] = lane_seti(0);
-            if (type == CK_Q8) {
+            if (is_planes(type)) {
+                const i32x16 grid = planes_grid(header, type), bias = bytes_set((uint8_t)planes_bias(type));
+                scales[b] = planes_scale(header, type);
+                for (int group = 0; group < 8; group++) {
+                    i32x16 z = bytes_sub(planes_values(superblock + header_size + planes_codes_of_32(type) * b, type, group, grid, table), bias);
+                    bytes_store(w->codes[at / 4 + group][side], z);
+                    if (tile_biased(type)) sums[b] = tile_sum(sums[b], z);
+                }
+            } else if (type == CK_Q8) {
                 scales[b] = lane_from_u8(header);
                 for (int line = 0; line < 8; line++) {
                     i32x16 z = bytes_load(superblock + header_size + 512 * b + 64 * line) ^ (int32_t)0x80808080;
@@ -108,6 +116,9 @@ CK_INLINE void tile_panels(const uint8_t *panel, int64_t panel_bytes, const int 
 CK_TILES(exact_q8, CK_Q8, 0)
 CK_TILES(exact_q4, CK_Q4, 0)
 CK_TILES(exact_q4s, CK_Q4S, 0)
+CK_TILES(exact_q6, CK_Q6, 0)
+CK_TILES(exact_q5, CK_Q5, 0)
+CK_TILES(exact_q3, CK_Q3, 0)
 #if CK_REQUANTIZE
 CK_TILES(requantized_q4, CK_Q4, 1)
 #endif

@@ -1,31 +1,32 @@
 import Generation
 import Glibc
-package import Inference
-package import Kernels
+import Inference
+import Kernels
 
-/// Perplexity of a model over a text, and its divergence from a reference model over the same tokens.
+/// Perplexity of a model over a text, and its divergence from a reference model over the same tokens, as sessions compute them: the
+/// straightforward way, with which the layer-by-layer one must agree.
 ///
 /// Protocol of the field (llama.cpp's perplexity tool): the text is cut into windows of `windowSize` tokens, the first of each replaced by the
 /// begin token; the first half is context, the last windowSize - windowSize / 2 - 1 predictions count; the remainder of the text is dropped.
-package struct WindowEvaluation {
-    package struct Result: Sendable {
-        package var tokens = 0
-        package var windows = 0
+struct SessionEvaluation {
+    struct Result: Sendable {
+        var tokens = 0
+        var windows = 0
         /// -log p of the true tokens, in nats.
-        package var negativeLogLikelihood = RunningStatistics()
+        var negativeLogLikelihood = RunningStatistics()
         /// The same for the reference, when there is one.
-        package var referenceLogLikelihood = RunningStatistics()
+        var referenceLogLikelihood = RunningStatistics()
         /// KL(reference || model) per token, in nats.
-        package var divergences: [Double] = []
-        package var divergence = RunningStatistics()
-        package var sameTop = 0
+        var divergences: [Double] = []
+        var divergence = RunningStatistics()
+        var sameTop = 0
 
-        package var perplexity: Double { exp(negativeLogLikelihood.mean) }
-        package var perplexityUncertainty: Double { perplexity * negativeLogLikelihood.uncertainty }
-        package var referencePerplexity: Double { exp(referenceLogLikelihood.mean) }
-        package var sameTopFraction: Double { divergence.count > 0 ? Double(sameTop) / Double(divergence.count) : 1 }
+        var perplexity: Double { exp(negativeLogLikelihood.mean) }
+        var perplexityUncertainty: Double { perplexity * negativeLogLikelihood.uncertainty }
+        var referencePerplexity: Double { exp(referenceLogLikelihood.mean) }
+        var sameTopFraction: Double { divergence.count > 0 ? Double(sameTop) / Double(divergence.count) : 1 }
 
-        fileprivate mutating func add(_ token: TokenFigures, compared: Bool) {
+        mutating func add(_ token: TokenFigures, compared: Bool) {
             negativeLogLikelihood.add(token.negativeLogLikelihood)
             guard compared else { return }
             referenceLogLikelihood.add(token.referenceLogLikelihood)
@@ -35,7 +36,7 @@ package struct WindowEvaluation {
         }
 
         /// Linear interpolation between the sorted values, fraction in 0...1.
-        package func divergencePercentile(_ fraction: Double) -> Double {
+        func divergencePercentile(_ fraction: Double) -> Double {
             guard !divergences.isEmpty else { return 0 }
             let sorted = divergences.sorted()
             let place = fraction * Double(sorted.count - 1)
@@ -44,14 +45,14 @@ package struct WindowEvaluation {
         }
     }
 
-    fileprivate struct TokenFigures {
+    struct TokenFigures {
         var negativeLogLikelihood = 0.0
         var referenceLogLikelihood = 0.0
         var divergence = 0.0
         var isSameTop = false
     }
 
-    package static let windowSize = 512
+    static let windowSize = 512
 
     private let session: LlamaSession
     private let reference: LlamaSession?
@@ -60,7 +61,7 @@ package struct WindowEvaluation {
     private let windowSize: Int
 
     /// Both sessions were made with `allLogits`, room for a window and the same batch and vocabulary.
-    package init(session: LlamaSession, reference: LlamaSession?, kernels: KernelSet, pool: WorkerPool, windowSize: Int = Self.windowSize) {
+    init(session: LlamaSession, reference: LlamaSession?, kernels: KernelSet, pool: WorkerPool, windowSize: Int = Self.windowSize) {
         precondition(windowSize >= 4 && session.cache.context >= windowSize, "a window of \(windowSize) in a context of \(session.cache.context)")
         precondition(reference.map { $0.batch == session.batch && $0.model.shape.vocabulary == session.model.shape.vocabulary } ?? true, "unequal sessions")
         self.session = session
@@ -73,7 +74,7 @@ package struct WindowEvaluation {
     /// - Parameters:
     ///   - ids: the whole text's tokens, begin token included.
     ///   - progress: called after each window with the result so far; returning false stops.
-    package func run(ids: [Int32], begin: Int32?, windows limit: Int? = nil, progress: (Result, _ of: Int) -> Bool) throws(InferenceError) -> Result {
+    func run(ids: [Int32], begin: Int32?, windows limit: Int? = nil, progress: (Result, _ of: Int) -> Bool) throws(InferenceError) -> Result {
         var result = Result()
         result.tokens = ids.count
         let windows = min(ids.count / windowSize, limit ?? .max)

@@ -1,0 +1,94 @@
+import ArgumentParser
+import ByteStorage
+import Conversion
+import Evaluation
+import HostFacts
+import Inference
+import Kernels
+import LayerwiseInference
+import ModelFiles
+import StrictJSON
+import Tokenization
+
+struct EvalCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "eval", abstract: "Measures perplexity over a text, and what a file lost against the original.",
+        discussion: """
+            The text is cut into windows of 512 tokens, the first replaced by the begin token; the last 255 predictions of each window count, \
+            the remainder of the text is dropped. Perplexity is exp(mean of -ln p(true token)).
+
+            With --against, the reference is the original checkpoint, computed in f32, or another .quern file, computed as it runs. KL \
+            divergence is sum p ln(p / q) per prediction with p the reference's probabilities, in nats; same top is the share of \
+            predictions where both find the same token likeliest; change of p is that of the true token's probability. All models go layer by \
+            layer through a batch of windows, so neither has to fit into memory, and no logits are stored.
+
+            --split shows which part of the divergence is which: weights alone, int8 activations, folded block scales in long \
+            prompts (not with --exact), q8 key-value cache. Each step is the mean divergence with it minus the mean without it, token by token.
+
+            Uncertainties are standard errors. That of the perplexity is the field's, which takes tokens as independent; all others are \
+            the larger of that one and the one between windows, since predictions of one window are not independent.
+
+            A run of more than half a minute keeps what is finished in a small file beside FILE, removed at the end; the same command goes on from it.
+
+            \(ExitCodes.help)
+            """)
+
+    @Argument(help: "The .quern file.", completion: .file(extensions: ["quern"])) var file: String
+    @Option(help: "The text, UTF-8.", completion: .file()) var text: String
+    @Option(help: ArgumentHelp("The original checkpoint's folder, or a .quern file of the same model.", valueName: "reference"), completion: .file())
+    var against: String?
+    @Option(help: "Use N windows, spread evenly over the text.") var windows: Int?
+    @Flag(help: "Show which part of the divergence comes from what.") var split = false
+    @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
+    @Option(help: "Element type of the key-value cache: f16, q8 or f32. Default: f32 for files with f16 weights, else f16.")
+    var kv: KeyValueCache.Element?
+    @Flag(help: "Multiply by 4-bit weights exactly, instead of folding block scales into 8 bits first as long prompts do.") var exact = false
+    @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: 4, or half of what is free.", valueName: "gb")) var memory: Double?
+    @Option(help: ArgumentHelp("Where to keep what is finished. Default: a file beside FILE.", valueName: "path"), completion: .file()) var resume: String?
+    @Flag(help: "Write one JSON object.") var json = false
+
+    func validate() throws {
+        if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
+        if split && against == nil { throw ValidationError("--split needs --against: it divides the divergence from a reference.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
+        if let memory, !(memory > 0 && memory < 1e6) { throw ValidationError("--memory must be a number of GB above 0.") }
+    }
+
+    func run() throws {
+        try ErrorPresentation.run(json: json) {
+            let start = Terminal.seconds()
+            let kernels = try KernelSet.selected()
+            let own = try EvaluatedFile(path: file, kernels: kernels)
+            let reference = try against.map { try EvaluatedReference(path: $0, of: own, kernels: kernels) }
+            let text = try windowed(own)
+            let stages = EvaluationStages(file: own, element: kv, isExact: exact, split: split)
+            let evaluation = StreamedEvaluation(
+                variants: stages.variants, reference: reference?.variant, budget: budget, kernels: kernels,
+                pool: WorkerPool(threads: threads ?? CPUFacts().defaultThreads))
+            let key = EvaluationProgressFile.key(evaluation, text, version: ToolVersion.text)
+            let kept = EvaluationProgressFile(
+                path: resume ?? "\(file).eval-\(key.hex.prefix(8)).progress", key: key, evaluation: evaluation, text: text)
+            var progress = EvaluationProgress(file: kept, isQuiet: json)
+            let finished = try kept.load() ?? []
+            if !finished.isEmpty, !json { Terminal.note("\(kept.path): going on behind window \(finished.count) of \(text.windows.count)") }
+            let figures = try evaluation.run(text, finished: finished) { progress.show($0, resumed: finished.count) }
+            progress.finish()
+            let report = EvaluationReport(
+                figures: figures, stages: stages, text: text, referenceNote: reference?.note, seconds: Terminal.seconds() - start)
+            if json { Terminal.document(report.document) } else { print(report.text) }
+        }
+    }
+
+    private func windowed(_ own: EvaluatedFile) throws -> TextWindows {
+        let tokenizer = own.tokenizer
+        let ids = tokenizer.encode(try InputText.readFile(text), addBOS: tokenizer.addsBegin, parseSpecial: false)
+        let size = TextWindows.standardSize
+        guard ids.count >= size else { throw ConversionError("\(text): \(ids.count) tokens, expected at least \(size); give a longer text") }
+        return TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
+    }
+
+    private var budget: Int {
+        if let memory { return Int(memory * 1e9) }
+        return min(4_000_000_000, Int(clamping: MachineMemory().obtainable / 2))
+    }
+}
