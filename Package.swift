@@ -53,9 +53,10 @@ let package = Package(
         library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
         library("Evaluation", uses: ["Inference", "Generation", "Kernels"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
+        library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Benchmarking", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Conversion", "Generation", "Evaluation", "Benchmarking", "Reporting", "Inference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
@@ -75,6 +76,7 @@ let package = Package(
             "Safetensors", "ByteStorage",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
+        tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
