@@ -57,9 +57,14 @@ package struct QualityReport: Sendable {
 
     package var page: [UInt8] { Array(Page(report: self).document.text.utf8) }
 
-    /// Tensors with what is known of them, those that lost something first asked for by the plots.
+    /// Each tensor with its place, in file order.
     var entries: [(figures: TensorFigures, place: TensorPlace?)] { Array(zip(figures.tensors, places)) }
 
     /// What the model is called where no title was given.
-    var name: String { title ?? "LLaMA, \(Numbers.large(figures.weights)) weights" }
+    var name: String {
+        if let title { return title }
+        let main = Dictionary(grouping: figures.tensors, by: \.type).mapValues { $0.reduce(0) { $0 + $1.weights } }
+            .max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
+        return "LLaMA, \(Numbers.large(figures.weights)) weights\(main.map { ", \($0.name)" } ?? "")"
+    }
 }

@@ -32,7 +32,7 @@ struct EvaluationFields {
         guard let member = present(key) else { return nil }
         guard let number = member.double else { throw wrong("\(key) is \(member.summary), expected a number") }
         guard range.contains(number) else {
-            throw wrong("\(key) is \(number), expected \(range.upperBound.isFinite ? "\(range.lowerBound) ... \(range.upperBound.nextDown)" : "at least 0")")
+            throw wrong("\(key) is \(number), expected \(range.upperBound.isFinite ? "\(range.lowerBound) ... \(range.upperBound.nextDown)" : "0 or more")")
         }
         return number
     }
@@ -47,6 +47,13 @@ struct EvaluationFields {
     func estimate(_ key: String, _ range: Range<Double>) throws(ReportError) -> EvaluationResult.Estimate? {
         guard let value = try number(key, range) else { return nil }
         return .init(value: value, uncertainty: try number("\(key)_uncertainty", 0..<Double.infinity))
+    }
+
+    /// What a part of the error adds: a number, or an object that holds it as `mean_kld`.
+    func divergence(_ key: String) throws(ReportError) -> Double? {
+        let range = -1e6..<1e6
+        if value[key]?.object != nil { return try member(key)?.number("mean_kld", range) }
+        return try number(key, range)
     }
 
     func numbers(_ key: String, mostBins: Int) throws(ReportError) -> [Double] {

@@ -30,14 +30,16 @@ package struct EvaluationResult: Sendable, Equatable {
     package var windows: Int?
     package var scored: Int?
     package var perplexity: Estimate?
-    package var perplexityRatio: Double?
+    package var perplexityRatio: Estimate?
     package var meanDivergence: Estimate?
     package var quantiles: [Quantile: Double] = [:]
     /// 0 to 1.
-    package var sameTop: Double?
+    package var sameTop: Estimate?
+    /// Root of the mean square of the change of the true token's probability.
+    package var rmsChange: Estimate?
     package var histogram: DivergenceHistogram?
-    /// Mean divergence that each part causes.
-    package var split: [Part: Double] = [:]
+    /// What each part adds to the mean divergence; rounding of one part can undo some of another's, so it can be below 0.
+    package var split: [Part: Estimate] = [:]
     /// Digest of the model file's header that was evaluated, when the document names it.
     package var fingerprint: Digest32?
 
@@ -60,14 +62,16 @@ package struct EvaluationResult: Sendable, Equatable {
         windows = try fields.count("windows")
         scored = try fields.count("scored")
         perplexity = try fields.estimate("perplexity", 0..<Double.infinity)
-        perplexityRatio = try fields.number("perplexity_ratio", 0..<Double.infinity)
+        perplexityRatio = try fields.estimate("perplexity_ratio", 0..<Double.infinity)
         meanDivergence = try fields.estimate("mean_kld", EvaluationFields.divergences)
         for quantile in Quantile.allCases { quantiles[quantile] = try fields.number(quantile.rawValue, EvaluationFields.divergences) }
-        sameTop = try fields.number("same_top", 0..<1.0.nextUp)
+        sameTop = try fields.estimate("same_top", 0..<1.0.nextUp)
+        rmsChange = try fields.estimate("rms_change", 0..<1.0.nextUp)
         histogram = try fields.member("kld_histogram").map { histogram throws(ReportError) in try DivergenceHistogram(histogram) }
         if let parts = try fields.member("split") {
             for part in Part.allCases {
-                split[part] = try parts.member(part.rawValue)?.number("mean_kld", EvaluationFields.divergences)
+                guard let value = try parts.divergence(part.rawValue) else { continue }
+                split[part] = Estimate(value: value, uncertainty: try fields.member("split_uncertainty")?.number(part.rawValue, 0..<Double.infinity))
             }
         }
         fingerprint = try fields.digest(Self.fingerprintKey)

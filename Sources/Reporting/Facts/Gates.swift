@@ -41,13 +41,13 @@ package struct Gates: Sendable, Equatable {
         }
         if let limit = smallestSameTop {
             outcomes += try judge(evaluations, "--min-same-top", "same top token", "same_top", \.sameTopEstimate, "at least \(Numbers.percent(limit))") {
-                (Numbers.percent($0.value), $0.value >= limit, distance: limit - $0.value)
+                (Numbers.percent($0), $0.value >= limit, distance: limit - $0.value)
             }
         }
         if let limit = largestPerplexityRatio {
             outcomes += try judge(
-                evaluations, "--max-perplexity-ratio", "perplexity ratio", "perplexity_ratio", \.perplexityRatioEstimate, "at most \(Numbers.significant(limit, 5))"
-            ) { (Numbers.significant($0.value, 5), $0.value <= limit, distance: limit - $0.value) }
+                evaluations, "--max-perplexity-ratio", "perplexity ratio", "perplexity_ratio", \.perplexityRatio, "at most \(Numbers.significant(limit, 5))"
+            ) { (Numbers.plusMinus($0, absent: 5), $0.value <= limit, distance: limit - $0.value) }
         }
         return outcomes
     }
@@ -73,23 +73,24 @@ package struct Gates: Sendable, Equatable {
 }
 
 extension EvaluationResult {
-    /// The standard error of a share of independent tokens.
+    /// With the standard error of a share of independent tokens, where none was given.
     var sameTopEstimate: Estimate? {
-        sameTop.map { share in
-            Estimate(value: share, uncertainty: scored.flatMap { $0 > 1 ? (share * (1 - share) / Double($0 - 1)).squareRoot() : nil })
-        }
+        guard let sameTop, sameTop.uncertainty == nil, let scored, scored > 1 else { return sameTop }
+        return Estimate(value: sameTop.value, uncertainty: (sameTop.value * (1 - sameTop.value) / Double(scored - 1)).squareRoot())
     }
-
-    var perplexityRatioEstimate: Estimate? { perplexityRatio.map { Estimate(value: $0, uncertainty: nil) } }
 }
 
 extension Numbers {
-    /// The value with its uncertainty, both to the digit that the uncertainty's second digit has.
-    static func plusMinus(_ estimate: EvaluationResult.Estimate) -> String {
-        guard let uncertainty = estimate.uncertainty, uncertainty > 0 else { return significant(estimate.value, 4) }
-        let exponent = Int(log10(uncertainty).rounded(.down))
-        let digits = 1 - exponent
+    /// The value with its uncertainty, both to the uncertainty's second digit; `absent` digits of the value where there is none.
+    static func plusMinus(_ estimate: EvaluationResult.Estimate, absent: Int = 4) -> String {
+        guard let uncertainty = estimate.uncertainty, uncertainty > 0 else { return significant(estimate.value, absent) }
+        let digits = 1 - Int(log10(uncertainty).rounded(.down))
         guard (0...8).contains(digits) else { return "\(significant(estimate.value, 4)) ± \(significant(uncertainty, 2))" }
         return "\(fixed(estimate.value, digits)) ± \(fixed(uncertainty, digits))"
+    }
+
+    static func percent(_ estimate: EvaluationResult.Estimate) -> String {
+        guard let uncertainty = estimate.uncertainty, uncertainty > 0 else { return percent(estimate.value) }
+        return plusMinus(.init(value: estimate.value * 100, uncertainty: uncertainty * 100)) + space + "%"
     }
 }

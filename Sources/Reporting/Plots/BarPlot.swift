@@ -19,7 +19,7 @@ struct BarPlot {
     /// A share to compare with, drawn as a dashed line.
     var reference: Double?
     var label: String
-    var width = 680.0
+    var width = 860.0
     var height = 260.0
 
     var svg: HTML {

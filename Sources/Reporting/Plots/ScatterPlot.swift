@@ -19,7 +19,7 @@ struct ScatterPlot {
     var slopeLabel: String
     var label: String
 
-    private static let (width, height) = (680.0, 400.0)
+    private static let (width, height) = (860.0, 400.0)
     private static let (left, right, top, bottom) = (52.0, 12.0, 34.0, 46.0)
     /// Paths around (0, 0) of about the same area.
     private static let shapes: [HTML] = [

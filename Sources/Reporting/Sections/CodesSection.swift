@@ -8,8 +8,8 @@ struct CodesSection {
 
     var markup: HTML {
         var content: HTML = """
-            <p>Counted in the stored bytes, padding left out. A code whose symbols are all used alike has the entropy of its bits; \
-            what is missing is what an entropy coder could still save.</p>
+            <p>Counted in the stored bytes, padding left out. Where all codes are used alike, their entropy is the number of their bits; \
+            what it is short of that, an entropy coder could still save.</p>
 
             """
         let present = Set(report.figures.tensors.map(\.type))
@@ -49,7 +49,7 @@ struct CodesSection {
         let names = codes.codes.indices.map { isSmall ? $0 : $0 - 128 }
         let title: String = isSmall ? "Codes; dashed: all alike" : "Codes"
         return figure(
-            title, codes.codes, names, every: isSmall ? 1 : 32, of: "codes of \(codes.type.name)", xLabel: isSmall ? "code" : "code, -127 … 127",
+            title, codes.codes, names, every: isSmall ? 1 : 32, of: "codes of \(codes.type.name)", xLabel: "code",
             uniform: isSmall)
     }
 

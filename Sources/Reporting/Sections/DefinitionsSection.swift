@@ -16,6 +16,6 @@ struct DefinitionsSection {
         let list = Self.terms.map { "<div><dt>\($0)</dt><dd>\($1)</dd></div>\n" as HTML }
         return Page.section(
             "definitions", "What the figures mean",
-            "<dl class=\"facts\">\n\(list)</dl>\n<p class=\"note\">None of these figures says whether an answer is medically or otherwise right. They say how close the file is to the original model.</p>\n")
+            "<p>None of these figures says whether an answer is medically or otherwise right. They say how close the file is to the original model.</p>\n<dl class=\"facts\">\n\(list)</dl>\n")
     }
 }

@@ -97,21 +97,22 @@ struct DivergenceSection {
         add("tokens scored", evaluation.scored.map { Numbers.count($0) })
         add("windows", evaluation.windows.map { Numbers.count($0) })
         add("perplexity", evaluation.perplexity.map { Numbers.plusMinus($0) })
-        add("of the original’s", evaluation.perplexityRatio.map { "\(Numbers.fixed($0, 5)) ×" })
+        add("perplexity, of the original’s", evaluation.perplexityRatio.map { Numbers.plusMinus($0, absent: 6) + " ×" })
         add("KL divergence, mean, nats", evaluation.meanDivergence.map { Numbers.plusMinus($0) })
         let names: [(EvaluationResult.Quantile, HTML)] = [(.median, "median"), (.p90, "90 %"), (.p99, "99 %"), (.p999, "99.9 %"), (.largest, "largest")]
         for (quantile, name) in names { add("KL divergence, \(name)", evaluation.quantiles[quantile].map { Numbers.significant($0) }) }
-        add("same top token", evaluation.sameTop.map { Numbers.percent($0) })
+        add("same top token", evaluation.sameTopEstimate.map { Numbers.percent($0) })
+        add("change of the true token’s probability, RMS", evaluation.rmsChange.map { Numbers.percent($0) })
         return table.markup
     }
 
     private func split(_ evaluation: EvaluationResult) -> HTML {
-        guard let largest = evaluation.split.values.max() else { return "" }
-        var table = Table("Which part of the error is which", [("part", true), ("mean KL divergence, nats", true)])
-        let names: [(EvaluationResult.Part, HTML)] = [(.weights, "weights alone"), (.activations, "8-bit activations"), (.cache, "8-bit KV cache")]
+        guard let largest = evaluation.split.values.map({ abs($0.value) }).max() else { return "" }
+        var table = Table("Which part of the error is which", [("part", true), ("of the mean KL divergence, nats", true)])
+        let names: [(EvaluationResult.Part, HTML)] = [(.weights, "quantized weights"), (.activations, "8-bit activations"), (.cache, "8-bit KV cache")]
         for (part, name) in names {
             guard let value = evaluation.split[part] else { continue }
-            table.rows.append([name, Bar.markup(largest > 0 ? value / largest : 0, text: Numbers.significant(value))])
+            table.rows.append([name, Bar.markup(largest > 0 ? value.value / largest : 0, text: value.uncertainty == nil ? Numbers.significant(value.value, 2) : Numbers.plusMinus(value))])
         }
         return table.markup
     }

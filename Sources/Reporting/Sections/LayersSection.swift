@@ -30,7 +30,7 @@ struct LayersSection {
                 title: "\($0.name), \($0.type): \(Numbers.decibels($0.errors.sqnrDecibels))")
         }
         return """
-            <figure><figcaption>SQNR of each matrix in dB: darker in the light scheme, brighter in the dark one, means more error</figcaption>
+            <figure><figcaption>SQNR of each matrix, dB</figcaption>
             \(map)\(legend(scale))</figure>
 
             """
@@ -62,7 +62,7 @@ struct LayersSection {
 
     private func legend(_ scale: ColourScale) -> HTML {
         let swatches = (0..<ColourScale.steps).map { "<i class=\"h\($0)\"></i>" as HTML }
-        return "<p class=\"legend\">\(Numbers.decibels(scale.weak)) <span class=\"ramp\" aria-hidden=\"true\">\(swatches)</span> \(Numbers.decibels(scale.strong))</p>"
+        return "<p class=\"legend ends\">less error, \(Numbers.decibels(scale.weak)) <b aria-hidden=\"true\">\(swatches)</b> \(Numbers.decibels(scale.strong)), more error</p>"
     }
 
     private var table: HTML {

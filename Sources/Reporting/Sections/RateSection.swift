@@ -23,8 +23,8 @@ struct RateSection {
                 series: series, xLabel: "bits per weight, headers and padding included", yLabel: "SQNR, dB", slope: ModelFigures.decibelsPerBit,
                 slopeLabel: "Shannon bound, 6.02 dB per bit", label: "SQNR against bits per weight of each tensor that lost something, with the Shannon bound")
             content += """
-                <p>No code can put more than 6.02 dB of a Gaussian source into a bit. A real code needs block scales and whole codes, so it lies below the line; \
-                weights that are not Gaussian can be above what it says for them.</p>
+                <p>With each bit a code can keep at most 6.02 dB more of a Gaussian source. Real codes also store scales and whole bits, so they stay below the line. \
+                Weights that are not Gaussian have a bound of their own, which is higher.</p>
                 <figure><figcaption>SQNR against bits: one point for each tensor that lost something</figcaption>
                 \(plot.svg)<p class="legend">\(keys)</p></figure>
 

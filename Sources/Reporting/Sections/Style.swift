@@ -57,7 +57,7 @@ enum Style {
         .tile{border:1px solid var(--rule);border-radius:8px;padding:14px 16px;background:var(--panel)}
         .tile h2{font-size:13px;font-weight:600;color:var(--soft);letter-spacing:0;margin:0 0 4px}
         .value{font-size:25px;font-weight:650;line-height:1.2;letter-spacing:-.015em;margin:0 0 8px}
-        .value small{font-size:13px;font-weight:500;letter-spacing:0;color:var(--soft);white-space:nowrap}
+        .value small{display:block;font-size:13px;font-weight:500;letter-spacing:0;color:var(--soft);margin-top:2px}
         .tile ul{list-style:none;margin:0;padding:0;font-size:13px;line-height:1.45}
         .tile li+li{margin-top:3px}
         .facts{margin:18px 0}
@@ -81,6 +81,7 @@ enum Style {
         .t{text-align:left}
         th.t code,td.t code{white-space:normal}
         tbody tr:hover>*{background:var(--panel)}
+        .gates td{white-space:normal}
         .dense{font-size:12.5px}
         .dense th,.dense td{padding:3px 0 3px 12px}
         .hashes code{font-size:12px}
@@ -116,7 +117,7 @@ enum Style {
         .legend>span{margin-right:16px;white-space:nowrap}
         .legend i{display:inline-block;width:18px;height:12px;vertical-align:-1px}
         .legend>span>i{margin-right:6px;border-radius:2px}
-        .legend .ramp{margin:0 8px}
+        .legend b{display:inline-flex;margin:0 8px;vertical-align:-1px}
         .plots{display:grid;grid-template-columns:1fr 1fr;gap:0 36px;align-items:start}
         .plots figure{margin:8px 0;min-width:0}
         .plots .wide{grid-column:1/-1}

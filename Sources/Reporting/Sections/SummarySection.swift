@@ -30,8 +30,8 @@ struct SummarySection {
             ? "\(Numbers.bytes(file.sourceBytes)) of safetensors became one file of \(Numbers.bytes(file.fileBytes)), \(Numbers.percent(Double(file.fileBytes) / Double(file.sourceBytes), 1)) of the size."
             : "One file of \(Numbers.bytes(file.fileBytes))."
         let weights: HTML = "Each of its \(Numbers.inWords(figures.weights)) weights takes \(Numbers.fixed(figures.bitsPerWeight, 2)) bits on average."
-        guard let top = report.evaluations.lazy.compactMap(\.sameTop).first else { return "\(size) \(weights)" }
-        return "\(size) \(weights) In \(Numbers.percent(top, 1)) of the tokens of a text both find the same next token likeliest."
+        guard let top = report.evaluations.lazy.compactMap(\.sameTop?.value).first else { return "\(size) \(weights)" }
+        return "\(size) \(weights) For \(Numbers.percent(top, 1)) of the tokens of a text, the file and the original find the same next token likeliest."
     }
 
     private var verdict: HTML {
@@ -73,7 +73,7 @@ struct SummarySection {
         let (signal, noise) = figures.tensors.reduce((0.0, 0.0)) { ($0.0 + $1.errors.signal, $0.1 + $1.errors.noise) }
         guard let worst = figures.worst(1).first else { return tile("Error of the weights", "lossless", "", ["every weight is stored exactly"]) }
         return tile(
-            "Error of the weights", "\(Numbers.fixed(figures.meanDecibels, 2))", " <small>dB mean SQNR</small>",
+            "Error of the weights", "\(Numbers.decibels(figures.meanDecibels))", " <small>mean SQNR</small>",
             [
                 "worst tensor \(Numbers.decibels(worst.errors.sqnrDecibels))", "relative RMSE of all weights \(Numbers.percent((noise / signal).squareRoot()))",
                 figures.meanShannonDistance.map { "\(Numbers.decibels($0)) from the Shannon bound" } ?? "",
@@ -87,9 +87,9 @@ struct SummarySection {
         var lines: [HTML] = []
         if let mean = evaluation.meanDivergence { lines.append("KL divergence \(Numbers.plusMinus(mean)) nats") }
         if let perplexity = evaluation.perplexity { lines.append("perplexity \(Numbers.plusMinus(perplexity))") }
-        if let ratio = evaluation.perplexityRatio { lines.append("\(Numbers.fixed(ratio, 4)) × that of the original") }
+        if let ratio = evaluation.perplexityRatio { lines.append("\(Numbers.fixed(ratio.value, 4)) × that of the original") }
         if report.evaluations.count > 1 { lines.append("the first of \(report.evaluations.count) evaluations") }
-        if let top = evaluation.sameTop { return tile("Error of the answers", "\(Numbers.percent(top))", " <small>same top token</small>", lines) }
+        if let top = evaluation.sameTop { return tile("Error of the answers", "\(Numbers.percent(top.value))", " <small>same top token</small>", lines) }
         guard let perplexity = evaluation.perplexity else { return tile("Error of the answers", "measured", "", lines) }
         return tile("Error of the answers", "\(Numbers.significant(perplexity.value, 4))", " <small>perplexity</small>", ["not compared with the original"])
     }
