@@ -1,6 +1,7 @@
 package import Architectures
 package import Conversion
 import ModelFiles
+import Tensors
 
 /// Everything that a report shows. The same values give the same page.
 package struct QualityReport: Sendable {

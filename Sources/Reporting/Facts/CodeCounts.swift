@@ -5,9 +5,10 @@ package import Tensors
 /// What the bytes mean: `Formats/StorageTypes.md`, section 2.2.
 package struct CodeCounts: Sendable, Equatable {
     package let type: StorageType
-    /// By the stored code: 16 or 256.
+    package let layout: CodeLayout
+    /// By the stored code.
     package internal(set) var codes: [UInt64]
-    /// By the stored scale: q4 and q4s 64, which are the scales -32 ... 31; q8 256.
+    /// By the stored scale; `layout.scale(at:)` says which number that is.
     package internal(set) var scales: [UInt64]
     /// By the number of the grid; empty for types without grids.
     package internal(set) var grids: [UInt64]
@@ -17,16 +18,12 @@ package struct CodeCounts: Sendable, Equatable {
     package internal(set) var panelsInAll = 0
     package let stride: Int
 
-    package init(type: StorageType, stride: Int) {
-        self.type = type
-        self.stride = stride
-        codes = [UInt64](repeating: 0, count: 1 << type.traits.codeBits)
-        scales = [UInt64](repeating: 0, count: type.traits.usesGrids ? 64 : 256)
-        grids = type.traits.usesGrids ? [0, 0, 0, 0] : []
+    package init(type: StorageType, layout: CodeLayout, stride: Int) {
+        (self.type, self.layout, self.stride) = (type, layout, stride)
+        codes = [UInt64](repeating: 0, count: 1 << layout.codeBits)
+        scales = [UInt64](repeating: 0, count: 1 << layout.scaleBits)
+        grids = [UInt64](repeating: 0, count: layout.gridCount)
     }
-
-    /// The scale that an index of `scales` stands for.
-    package func scale(at index: Int) -> Int { type.traits.usesGrids ? index - 32 : index }
 
     /// Shannon's entropy in bits per symbol: what an ideal entropy coder would need.
     package static func entropy(_ counts: [UInt64]) -> Double {

@@ -31,8 +31,8 @@ struct CodesSection {
         return """
             <h3>\(codes.type.name)</h3>
             <p>\(counted(codes.tensors, "tensor")), \(sampling). Entropy of the codes \(Numbers.fixed(CodeCounts.entropy(codes.codes), 3)) of \(bits) bits, \
-            of the block scales \(Numbers.fixed(CodeCounts.entropy(codes.scales), 2)) of \(codes.grids.isEmpty ? 8 : 6) bits\
-            \(codes.grids.isEmpty ? "" : ", of the choice of grid \(Numbers.fixed(CodeCounts.entropy(codes.grids), 2)) of 2 bits" as HTML).</p>
+            of the block scales \(Numbers.fixed(CodeCounts.entropy(codes.scales), 2)) of \(codes.layout.scaleBits) bits\
+            \(codes.grids.count < 2 ? "" : ", of the choice of grid \(Numbers.fixed(CodeCounts.entropy(codes.grids), 2)) of \(8 - codes.layout.scaleBits) bits" as HTML).</p>
             <div class="plots">\(plots)</div>
 
             """
@@ -44,18 +44,17 @@ struct CodesSection {
     }
 
     private func codePlot(_ codes: CodeCounts) -> HTML {
-        let isSmall = codes.codes.count <= 16
-        // Of q8 the stored byte is the code plus 128.
-        let names = codes.codes.indices.map { isSmall ? $0 : $0 - 128 }
-        let title: String = isSmall ? "Codes; dashed: all alike" : "Codes"
+        let isIndex = !codes.grids.isEmpty
+        // Without grids the stored byte is the code plus 128.
+        let names = codes.codes.indices.map { isIndex ? $0 : $0 - 128 }
+        let title = isIndex ? "Codes; dashed: all alike" : "Codes"
         return figure(
-            title, codes.codes, names, every: isSmall ? 1 : 32, of: "codes of \(codes.type.name)", xLabel: "code",
-            uniform: isSmall)
+            title, codes.codes, names, every: max(1, codes.codes.count / (isIndex ? 16 : 8)), of: "codes of \(codes.type.name)", xLabel: "code", uniform: isIndex)
     }
 
     private func scalePlot(_ codes: CodeCounts) -> HTML {
-        let names = codes.scales.indices.map { codes.scale(at: $0) }
-        return figure("Block scales", codes.scales, names, every: codes.scales.count == 64 ? 8 : 32, of: "block scales of \(codes.type.name)", xLabel: "stored scale", uniform: false)
+        let names = codes.scales.indices.map { codes.layout.scale(at: $0) }
+        return figure("Block scales", codes.scales, names, every: codes.scales.count / 8, of: "block scales of \(codes.type.name)", xLabel: "stored scale", uniform: false)
     }
 
     private func figure(_ caption: String, _ counts: [UInt64], _ names: [Int], every: Int, of what: String, xLabel: String, uniform: Bool) -> HTML {
@@ -87,22 +86,27 @@ struct CodesSection {
         for (index, count) in codes.grids.enumerated() {
             let share = Double(count) / total
             // One drawing when all tensors share their grids.
-            let values: HTML = tables.count == 1 ? GridStrip(values: tables.first.map { Array($0[index * 16..<index * 16 + 16]) } ?? []).svg : "differ between tensors"
+            let values: HTML = tables.count == 1 ? GridStrip(values: values(of: index, codes, tables.first ?? [])).svg : "differ between tensors"
             table.rows.append(["\(index)", Bar.markup(share, text: Numbers.percent(share, 1)), values])
         }
         return "<figure class=\"wide\">\(table.markup)</figure>\n"
     }
+
+    /// The 64 bytes of a tensor's grids are shared evenly; 6-bit codes are biased by 128, the others by 64.
+    private func values(of grid: Int, _ codes: CodeCounts, _ bytes: [UInt8]) -> [Int] {
+        let count = bytes.count / codes.grids.count
+        return bytes[grid * count..<(grid + 1) * count].map { Int($0) - (codes.layout.codeBits == 6 ? 128 : 64) }
+    }
 }
 
-/// The sixteen values of a grid on a line from -63 to 63.
+/// The values of a grid on a line from -128 to 127 or, where they are within it, from -64 to 63.
 struct GridStrip {
-    /// As the file stores them: plus 64.
-    var values: [UInt8]
+    var values: [Int]
 
     var svg: HTML {
-        let numbers = values.map { Int($0) - 64 }
+        let numbers = values
         let ticks = numbers.map { number -> HTML in
-            let x = 130 + Double(number) * 2
+            let x = 130 + Double(number) * (numbers.contains { abs($0) > 64 } ? 1 : 2)
             return Drawing.line(x, 3, x, 17, "value")
         }
         let text = numbers.map { String($0) }.joined(separator: ", ")
