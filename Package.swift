@@ -76,7 +76,7 @@ let package = Package(
             "Safetensors", "ByteStorage",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
-        tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
+        tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

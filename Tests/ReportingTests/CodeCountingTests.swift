@@ -17,15 +17,15 @@ import Testing
 
         init(_ shapes: [(StorageType, rows: Int, columns: Int)], seed: UInt64) throws {
             var random = SplitMix64(seed: seed)
-            var bytes = [UInt8](repeating: 0, count: 4096)
-            tensors = shapes.enumerated().map { index, shape in
-                let layout = PanelLayout(type: shape.0, rows: shape.rows, columns: shape.columns)!
-                let offset = bytes.count
-                bytes += (0..<layout.byteCount).map { _ in random.byte() }
-                return TensorRecord(
-                    name: "t\(index)", type: shape.0, rank: 2, rows: shape.rows, columns: shape.columns, sourceType: .f16, offset: UInt64(offset),
-                    bytes: UInt64(layout.byteCount), sha256: Digest32.of([]), errors: ErrorSums(), grids: [])
-            }
+            let grids = [UInt8](repeating: 64, count: 64)
+            let plan = try ModelFilePlan(
+                shapes.enumerated().map { index, shape in
+                    PlannedTensor(
+                        name: "t\(index)", type: shape.0, rank: 2, rows: shape.rows, columns: shape.columns, sourceType: .f16,
+                        grids: shape.0.traits.usesGrids ? grids : [])
+                }, path: "made")
+            tensors = plan.tensors
+            let bytes = (0..<Int(plan.dataEnd)).map { _ in random.byte() }
             self.bytes = bytes
             folder = try TemporaryFolder()
             try Data(bytes).write(to: URL(filePath: folder.path("f")))
@@ -34,7 +34,9 @@ import Testing
 
         /// Straight from the sentences of `Formats/StorageTypes.md`, value by value.
         func slowCounts(_ type: StorageType, stride: Int = 1) -> (codes: [UInt64], scales: [UInt64], grids: [UInt64]) {
-            var (codes, scales, grids) = ([UInt64](repeating: 0, count: type == .q8 ? 256 : 16), [UInt64](repeating: 0, count: type == .q8 ? 256 : 64), [UInt64](repeating: 0, count: 4))
+            var codes = [UInt64](repeating: 0, count: type == .q8 ? 256 : 16)
+            var scales = [UInt64](repeating: 0, count: type == .q8 ? 256 : 64)
+            var grids: [UInt64] = [0, 0, 0, 0]
             let block = type == .q4 ? 16 : 32
             for tensor in tensors where tensor.type == type {
                 let layout = tensor.layout
@@ -95,41 +97,62 @@ import Testing
         #expect(throws: FileError.self) { try CodeCounting.count(made.tensors, in: made.file) }
     }
 
-    /// Codes of two planes, put together plane by plane and read back.
-    @Test(arguments: [(6, [4, 2], 1), (5, [4, 1], 2), (3, [2, 1], 8), (4, [4], 4), (8, [8], 0)])
-    func codesOfEveryWidth(bits: Int, planes: [Int], grids: Int) throws {
-        let layout = try #require(CodeLayout(codeBits: bits, block: 32, gridCount: grids))
-        var random = SplitMix64(seed: UInt64(bits))
-        var codes = [[Int]](repeating: [Int](repeating: 0, count: 128), count: 16)
+    struct Width: Sendable {
+        var bits: Int
+        var planes: [Int]
+        var grids: Int
+        var scaleBits: Int
+        var lowestScale: Int
+    }
+
+    private static let widths = [
+        Width(bits: 6, planes: [4, 2], grids: 1, scaleBits: 8, lowestScale: 0), Width(bits: 5, planes: [4, 1], grids: 2, scaleBits: 7, lowestScale: -64),
+        Width(bits: 3, planes: [2, 1], grids: 8, scaleBits: 5, lowestScale: -16), Width(bits: 4, planes: [4], grids: 4, scaleBits: 6, lowestScale: -32),
+        Width(bits: 8, planes: [8], grids: 0, scaleBits: 8, lowestScale: 0),
+    ]
+
+    /// The lines of one plane of a unit of columns, `codes` by row and column.
+    private func lines(_ codes: [[Int]], start: Int, columns: Int, bits: Int, shift: Int) -> [UInt8] {
+        let perLine = 8 / bits
+        var bytes: [UInt8] = []
+        for line in 0..<(columns / 4 / perLine) {
+            for byte in 0..<64 {
+                var value = 0
+                for place in 0..<perLine {
+                    let column: Int = start + 4 * (line * perLine + place) + byte % 4
+                    let part: Int = (codes[byte / 4][column] >> shift) & ((1 << bits) - 1)
+                    value |= part << (place * bits)
+                }
+                bytes.append(UInt8(value))
+            }
+        }
+        return bytes
+    }
+
+    /// Codes put together plane by plane and read back.
+    @Test(arguments: widths)
+    func codesOfEveryWidth(width: Width) throws {
+        let layout = try #require(CodeLayout(codeBits: width.bits, block: 32, gridCount: width.grids))
+        var random = SplitMix64(seed: UInt64(width.bits))
+        let codes = (0..<16).map { _ in (0..<128).map { _ in Int(random.next() >> 32) & ((1 << width.bits) - 1) } }
         var superblock = (0..<64).map { _ in random.byte() }
-        let unit = planes.count == 1 ? 128 : 32
-        for row in 0..<16 { for column in 0..<128 { codes[row][column] = Int(random.next() % UInt64(1 << bits)) } }
+        let unit = width.planes.count == 1 ? 128 : 32
         for start in stride(from: 0, to: 128, by: unit) {
             var shift = 0
-            for plane in planes {
-                let perLine = 8 / plane
-                for line in 0..<(unit / 4 / perLine) {
-                    for byte in 0..<64 {
-                        var value = 0
-                        for place in 0..<perLine {
-                            let column = start + 4 * (line * perLine + place) + byte % 4
-                            value |= (codes[byte / 4][column] >> shift & (1 << plane - 1)) << (place * plane)
-                        }
-                        superblock.append(UInt8(value))
-                    }
-                }
-                shift += plane
+            for bits in width.planes {
+                superblock += lines(codes, start: start, columns: unit, bits: bits, shift: shift)
+                shift += bits
             }
         }
         for (rows, columns) in [(16, 128), (16, 200), (5, 128), (16, 77), (3, 1)] {
             var tally = CodeTally(CodeCounts(type: .q8, layout: layout, stride: 1))
             superblock.withUnsafeBytes { tally.add($0, rows: rows, columns: columns) }
-            var expected = [UInt64](repeating: 0, count: 1 << bits)
+            var expected = [UInt64](repeating: 0, count: 1 << width.bits)
             for row in 0..<rows { for column in 0..<min(columns, 128) { expected[codes[row][column]] += 1 } }
             #expect(tally.counts.codes == expected, "\(rows) x \(columns)")
         }
-        #expect(layout.scaleBits == [6: 8, 5: 7, 3: 5, 4: 6, 8: 8][bits])
-        #expect(layout.scale(at: 0) == [6: 0, 5: -64, 3: -16, 4: -32, 8: 0][bits])
+        #expect(layout.scaleBits == width.scaleBits)
+        #expect(layout.scale(at: 0) == width.lowestScale)
     }
 
     @Test func entropyOfKnownDistributions() {

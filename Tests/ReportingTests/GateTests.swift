@@ -1,4 +1,6 @@
+import ModelFiles
 import Reporting
+import Tensors
 import Testing
 
 @Suite struct GateTests {

@@ -18,33 +18,35 @@ enum MadeReport {
     /// A record for each tensor of the configuration; types repeat along the matrices of the layers.
     static func file(config: String, types: [StorageType] = [.q4], shards: Int = 2) throws -> ReportedFile {
         let configuration = try LlamaConfiguration(json: Array(config.utf8))
-        var offset: UInt64 = 4096
-        let tensors = LlamaTensors.expected(for: configuration).enumerated().map { index, expected -> TensorRecord in
+        let grids = (0..<64).map { UInt8(1 + ($0 * 31) % 127) }
+        let planned = LlamaTensors.expected(for: configuration).enumerated().map { index, expected -> PlannedTensor in
             let isVector = expected.shape.count == 1
             let type: StorageType = isVector ? .f32 : expected.role == .outputHead ? .q8 : types[index % types.count]
-            let (rows, columns) = (expected.shape[0], isVector ? 1 : expected.shape[1])
-            var errors = ErrorSums()
-            errors.signal = 1000
-            errors.stored = 1000
-            errors.product = 999
-            if !isVector {
-                errors.noise = 1000 / (type == .q8 ? 30_000.0 : 280 + Double(index % 17))
-                errors.largest = 0.015
-                errors.worstRow = index % rows
-                errors.worstRowRatio = errors.noise / 1000 * 1.3
-            }
-            let layout = PanelLayout(type: type, rows: rows, columns: columns)!
-            let record = TensorRecord(
-                name: expected.name, type: type, rank: isVector ? 1 : 2, rows: rows, columns: columns, sourceType: .f16, offset: offset,
-                bytes: UInt64(layout.byteCount), sha256: Digest32.of([UInt8(index % 256)]), errors: errors,
-                grids: type.traits.usesGrids ? (0..<64).map { UInt8(1 + ($0 * 31) % 127) } : [])
-            offset += (record.bytes + 4095) / 4096 * 4096
+            return PlannedTensor(
+                name: expected.name, type: type, rank: isVector ? 1 : 2, rows: expected.shape[0], columns: isVector ? 1 : expected.shape[1],
+                sourceType: .f16, grids: type.traits.usesGrids ? grids : [])
+        }
+        let plan = try ModelFilePlan(planned, path: "made")
+        let tensors = plan.tensors.enumerated().map { index, record -> TensorRecord in
+            var record = record
+            record.errors = errors(of: record, index: index)
             return record
         }
         let sources = (1...shards).map { ModelMetadata.Source(name: "model-\($0).safetensors", bytes: 1 << 30, sha256: Digest32.of([UInt8($0)])) }
         let metadata = ModelMetadata(generator: .init(name: "quern", version: "0.1.0"), options: ["type": "q4"], sources: sources, config: config)
         return ReportedFile(
-            fileBytes: offset, fingerprint: Digest32.of([7]), tensors: tensors, metadata: metadata, tokenizerFiles: ["tokenizer.model"])
+            fileBytes: plan.dataEnd, fingerprint: Digest32.of([7]), tensors: tensors, metadata: metadata, tokenizerFiles: ["tokenizer.model"])
+    }
+
+    private static func errors(of record: TensorRecord, index: Int) -> ErrorSums {
+        var errors = ErrorSums()
+        (errors.signal, errors.stored, errors.product) = (1000, 1000, 999)
+        guard record.rank == 2 else { return errors }
+        errors.noise = 1000 / (record.type == .q8 ? 30_000 : 280 + Double(index % 17))
+        errors.largest = 0.015
+        errors.worstRow = index % record.rows
+        errors.worstRowRatio = errors.noise / 1000 * 1.3
+        return errors
     }
 
     static func report(

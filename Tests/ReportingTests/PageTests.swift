@@ -1,6 +1,8 @@
 import Foundation
 import ModelFiles
 import Reporting
+import StrictJSON
+import Tensors
 import Testing
 
 @Suite struct PageTests {
