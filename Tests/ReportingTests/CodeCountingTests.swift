@@ -43,7 +43,7 @@ import Testing
                 for row in 0..<tensor.rows where row / 16 % stride == 0 {
                     for column in 0..<tensor.columns {
                         let panel = Int(tensor.offset) + row / 16 * layout.panelBytes
-                        let superblock = panel + layout.panelHeaderBytes + column / 128 * type.traits.unitBytes
+                        let superblock: Int = panel + layout.panelHeaderBytes + column / 128 * type.traits.unitBytes
                         let (r, k) = (row % 16, column % 128)
                         let header = bytes[superblock + k / block * 16 + r]
                         let start = superblock + 128 / block * 16
@@ -119,9 +119,11 @@ import Testing
             for byte in 0..<64 {
                 var value = 0
                 for place in 0..<perLine {
-                    let column: Int = start + 4 * (line * perLine + place) + byte % 4
-                    let part: Int = (codes[byte / 4][column] >> shift) & ((1 << bits) - 1)
-                    value |= part << (place * bits)
+                    let group: Int = line * perLine + place
+                    let column: Int = start + 4 * group + byte % 4
+                    let code: Int = codes[byte / 4][column] >> shift
+                    let mask: Int = (1 << bits) - 1
+                    value |= (code & mask) << (place * bits)
                 }
                 bytes.append(UInt8(value))
             }
@@ -134,7 +136,12 @@ import Testing
     func codesOfEveryWidth(width: Width) throws {
         let layout = try #require(CodeLayout(codeBits: width.bits, block: 32, gridCount: width.grids))
         var random = SplitMix64(seed: UInt64(width.bits))
-        let codes = (0..<16).map { _ in (0..<128).map { _ in Int(random.next() >> 32) & ((1 << width.bits) - 1) } }
+        let limit = UInt64(1) << UInt64(width.bits)
+        var codes: [[Int]] = []
+        for _ in 0..<16 {
+            let row: [Int] = (0..<128).map { _ in Int(random.next() % limit) }
+            codes.append(row)
+        }
         var superblock = (0..<64).map { _ in random.byte() }
         let unit = width.planes.count == 1 ? 128 : 32
         for start in stride(from: 0, to: 128, by: unit) {

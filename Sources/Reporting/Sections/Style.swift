@@ -81,7 +81,7 @@ enum Style {
         .t{text-align:left}
         th.t code,td.t code{white-space:normal}
         tbody tr:hover>*{background:var(--panel)}
-        .gates td{white-space:normal}
+        .gates th,.gates td{white-space:normal}
         .dense{font-size:12.5px}
         .dense th,.dense td{padding:3px 0 3px 12px}
         .hashes code{font-size:12px}
@@ -111,7 +111,7 @@ enum Style {
         .bars rect{fill:var(--bar)}
         .bars rect:hover,.heat rect:hover{stroke:var(--text);stroke-width:1.5}
         .s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}.s3{fill:var(--s3)}.s4{fill:var(--s4)}.s5{fill:var(--s5)}
-        .plot [class^=s]{fill-opacity:.62}
+        .plot [class^=s]{fill-opacity:.75}
         .key{width:14px;height:14px;vertical-align:-2px;margin-right:5px}
         .legend{margin:10px 0 0;font-size:13px;color:var(--soft)}
         .legend>span{margin-right:16px;white-space:nowrap}
