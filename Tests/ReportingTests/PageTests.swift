@@ -77,7 +77,7 @@ import Testing
     /// A forged record may hold any finite sums that are not negative.
     @Test func hostileFiguresGiveAPage() throws {
         var file = try MadeReport.file(config: MadeReport.config(layers: 2))
-        let values = [0, 5e-324, 1, 1.797e308]
+        let values = [0, Double.leastNonzeroMagnitude, 1, 1.797e308]
         for index in file.tensors.indices {
             file.tensors[index].errors.signal = values[index % 4]
             file.tensors[index].errors.noise = values[index / 4 % 4]
