@@ -89,7 +89,7 @@ import Testing
         file.metadata.sources = [.init(name: "s", bytes: .max, sha256: Digest32.of([1])), .init(name: "t", bytes: .max, sha256: Digest32.of([1]))]
         let page = MadeReport.page(try MadeReport.report(file))
         try checkWellFormed(page)
-        #expect(!page.contains("nan") && !page.contains("inf\"") && !page.contains("e+308"))
+        #expect(!page.contains(/\b(nan|inf)\b/) && !page.contains("e+308"))
     }
 
     @Test func sizeOf70B() throws {
@@ -112,7 +112,7 @@ import Testing
         #expect(partial.contains("that it belongs to this one was not checked"))
         let whole = MadeReport.page(try evaluated(file))
         #expect(!whole.contains("Not in this evaluation"))
-        for text in ["0.001890 ± 0.000050", "95.05 ± 0.48\u{202F}%", "quantized weights", "−0.0000010", "Histogram of the KL divergence"] { #expect(whole.contains(text), "\(text)") }
+        for text in ["0.001890 ± 0.000050", "95.05 ± 0.48\u{202F}%", "quantized weights", "−1.0\u{202F}×\u{202F}10⁻⁶", "Histogram of the KL divergence"] { #expect(whole.contains(text), "\(text)") }
     }
 
     @Test func tensorsThatTheConfigurationDoesNotNameHaveNoPlace() throws {
