@@ -52,7 +52,7 @@ import Testing
         try checkWellFormed(page)
         for word in ["<script", "http:", "https:", "url(", "src=", "@import"] { #expect(!page.contains(word), "\(word)") }
         for id in ["layers", "rate", "divergence", "worst", "codes", "provenance", "definitions", "tensors"] { #expect(page.contains("<section id=\"\(id)\"")) }
-        #expect(page.contains("Storage type of each matrix"))
+        for key in ["<i class=\"h0\"></i>q4s,", "<i class=\"h6\"></i>q4,", "<i class=\"h11\"></i>f16,"] { #expect(page.contains(key), "\(key)") }
         #expect(page.contains("<th scope=\"row\" class=\"t\"><code>model.<wbr>layers.<wbr>2.<wbr>mlp.<wbr>down_proj.<wbr>weight</code></th>"))
     }
 

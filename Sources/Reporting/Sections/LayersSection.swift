@@ -39,13 +39,16 @@ struct LayersSection {
     /// Which type each matrix has, where they differ.
     private func types(_ entries: [Entry]) -> HTML {
         let bits = Dictionary(grouping: entries, by: \.figures.type).mapValues { group in group.map(\.figures.bitsPerWeight).reduce(0, +) / Double(group.count) }
-        guard bits.count > 1, let low = bits.values.min(), let high = bits.values.max() else { return "" }
-        let map = map(entries, ColourScale(weak: low, strong: high), label: "Storage type of each matrix by layer and kind") {
-            HeatMap.Cell(value: bits[$0.type] ?? 0, text: $0.type.name, title: "\($0.name): \($0.type), \(Numbers.fixed($0.bitsPerWeight, 3)) bits per weight")
+        guard bits.count > 1 else { return "" }
+        // Steps of the same size: by bits, types of 4.3 and 4.5 bits would look alike beside one of 8.
+        let order = bits.sorted { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }.map(\.key)
+        let scale = ColourScale(weak: 0, strong: Double(order.count - 1))
+        func rank(_ type: StorageType) -> Double { Double(order.firstIndex(of: type) ?? 0) }
+        let map = map(entries, scale, label: "Storage type of each matrix by layer and kind") {
+            HeatMap.Cell(value: rank($0.type), text: $0.type.name, title: "\($0.name): \($0.type), \(Numbers.fixed($0.bitsPerWeight, 3)) bits per weight")
         }
-        let scale = ColourScale(weak: low, strong: high)
-        let keys = bits.sorted { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }.map { type, value -> HTML in
-            "<span><i class=\"h\(scale.step(value))\"></i>\(type.name), \(Numbers.fixed(value, 2)) bits</span> "
+        let keys = order.map { type -> HTML in
+            "<span><i class=\"h\(scale.step(rank(type)))\"></i>\(type.name), \(Numbers.fixed(bits[type] ?? 0, 2)) bits</span> "
         }
         return "<figure><figcaption>Storage type of each matrix</figcaption>\n\(map)<p class=\"legend\">\(keys)</p></figure>\n"
     }
