@@ -58,9 +58,11 @@ let package = Package(
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
+        library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
@@ -90,6 +92,7 @@ let package = Package(
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
+        tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

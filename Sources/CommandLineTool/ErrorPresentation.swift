@@ -14,7 +14,7 @@ enum ExitCodes {
     static let help = help(gate: "")
     static let helpWithGate = help(gate: "2 --min-sqnr is not met; ")
 
-    private static func help(gate: String) -> String {
+    static func help(gate: String) -> String {
         """
         Exit codes: 0 success; 1 bad input, damaged file or another failure; \(gate)64 wrong usage; 129, 130, 131, 143 ended by a \
         signal (hang-up, interrupt, quit, termination).

@@ -9,6 +9,7 @@ struct Quern: AsyncParsableCommand {
             ConvertCommand.self,
             InspectCommand.self,
             VerifyCommand.self,
+            ReportCommand.self,
             RunCommand.self,
             EvalCommand.self,
             CalibrateCommand.self,

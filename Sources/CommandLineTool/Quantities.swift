@@ -37,7 +37,7 @@ enum Quantities {
         }
     }
 
-    static func decibels(_ value: Double) -> String { value.isFinite ? "\(fixed(value, 2)) dB" : "lossless" }
+    static func decibels(_ value: Double) -> String { value == .infinity ? "lossless" : "\(fixed(value, 2)) dB" }
 
     /// Minutes and seconds.
     static func duration(_ seconds: Double) -> String {

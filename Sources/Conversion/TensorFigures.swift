@@ -26,7 +26,7 @@ package struct TensorFigures: Sendable, Equatable {
     package var bitsPerWeight: Double { Double(bytes) * 8 / Double(weights) }
     /// Shannon's bound for a Gaussian source: no code of this size can do better. Nil when nothing was lost.
     package var shannonDistance: Double? {
-        errors.sqnrDecibels.isFinite ? ModelFigures.decibelsPerBit * bitsPerWeight - errors.sqnrDecibels : nil
+        errors.noise > 0 ? ModelFigures.decibelsPerBit * bitsPerWeight - errors.sqnrDecibels : nil
     }
 
     package var json: JSONValue {
@@ -62,8 +62,8 @@ package struct ModelFigures: Sendable, Equatable {
     package var bytes: UInt64 { tensors.reduce(0) { $0 + $1.bytes } }
     package var bitsPerWeight: Double { Double(bytes) * 8 / Double(weights) }
 
-    /// Tensors that lost something.
-    private var lossy: [TensorFigures] { tensors.filter { $0.errors.sqnrDecibels.isFinite } }
+    /// Tensors that lost something; noise without signal, which a forged record may hold, is the worst there is.
+    private var lossy: [TensorFigures] { tensors.filter { $0.errors.noise > 0 } }
 
     /// Mean of the lossy tensors' SQNR, each tensor counted once; infinite when nothing was lost.
     package var meanDecibels: Double {
