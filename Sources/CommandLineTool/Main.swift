@@ -11,6 +11,7 @@ struct Quern: AsyncParsableCommand {
             VerifyCommand.self,
             RunCommand.self,
             EvalCommand.self,
+            CalibrateCommand.self,
             BenchCommand.self,
             TokenizeCommand.self,
         ])

@@ -1,5 +1,5 @@
 package import ByteStorage
-import LayerwiseInference
+package import LayerwiseInference
 package import ModelFiles
 
 /// Keeps finished windows of a long evaluation, so that an interrupted one goes on. Bound to models, arithmetic and text by a key; written

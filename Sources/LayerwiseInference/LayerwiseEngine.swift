@@ -53,7 +53,7 @@ package final class LayerwiseEngine {
 
     /// states = embedding[token]
     package func embed(_ tokens: [Int32], from embedding: any PanelSource, into states: HiddenStates) throws {
-        precondition(tokens.count == states.tokens && states.windowSize == windowSize, "\(tokens.count) tokens for \(states.tokens)")
+        precondition(tokens.count == states.tokens, "\(tokens.count) tokens for \(states.tokens)")
         precondition(tokens.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabulary }, "a token outside the vocabulary")
         try each(tokens.count, chunk: 64) { token, mine in
             try embedding.row(Int(tokens[token]), with: kernels, scratch: mine.source, into: states.row(token))
@@ -71,6 +71,7 @@ package final class LayerwiseEngine {
 
     /// Takes the residual stream through one layer.
     package func run(_ weights: LayerWeights, _ arithmetic: LayerArithmetic, on states: HiddenStates, observer: Observer? = nil) throws {
+        precondition(states.windowSize == windowSize, "windows of \(states.windowSize), expected \(windowSize)")
         for tokens in groups(of: states) {
             try attentionInput(weights, arithmetic, states, tokens)
             try observer?(ObservedInput(input: .queryKeyValue, rows: buffers.normed.floats, tokens: tokens.count))
@@ -112,7 +113,7 @@ package final class LayerwiseEngine {
             for index in 0..<configuration.hiddenSize { largest = max(largest, row[index].bitPattern & 0x7FFF_FFFF) }
             if largest >= 0x7F80_0000 {
                 throw LayerwiseError(
-                    path: path, "values behind \(place) at position \(token % self.windowSize) of a window are not finite, so no figure of this model means anything; check the weights")
+                    path: path, "values behind \(place) at position \(token % states.windowSize) of a window are not finite, so no figure of this model means anything; check the weights")
             }
         }
     }

@@ -151,7 +151,7 @@ import Testing
         let help = try QuernProcess.run("convert", "--help")
         #expect(help.output.contains("default: q4)"), "\(help.output)")
         #expect(!help.output.contains("q4 - "), "\(help.output)")
-        for command in ["convert", "inspect", "verify", "run", "eval", "tokenize"] {
+        for command in ["convert", "inspect", "verify", "run", "eval", "calibrate", "tokenize"] {
             // Lines are broken anywhere.
             let words = try QuernProcess.run(command, "--help").output.split { $0.isWhitespace }.joined(separator: " ")
             #expect(words.contains("129, 130, 131, 143 ended by a signal"), "\(words)")

@@ -1,3 +1,5 @@
+import Architectures
+import ByteStorage
 import Inference
 import Kernels
 import LayerwiseInference

@@ -8,18 +8,25 @@
 CK_INLINE void float_tile(const float *panel, int64_t panel_stride, const int panels, const float *x, const int tokens, int64_t columns,
                           int64_t valid, int add, float *out, int64_t token_stride) {
     f32x16 sum[CK_FLOAT_PANELS][CK_FLOAT_TOKENS];
+    _Pragma("clang loop unroll(full)")
     for (int p = 0; p < panels; p++)
+        _Pragma("clang loop unroll(full)")
         for (int t = 0; t < tokens; t++) sum[p][t] = lane_set(0);
     for (int64_t k = 0; k < columns; k++) {
         f32x16 w[CK_FLOAT_PANELS];
+        _Pragma("clang loop unroll(full)")
         for (int p = 0; p < panels; p++) w[p] = lane_load(panel + p * panel_stride + 16 * k);
+        _Pragma("clang loop unroll(full)")
         for (int t = 0; t < tokens; t++) {
             const f32x16 v = lane_set(x[CK_GROUP_TOKENS * k + t]);
+            _Pragma("clang loop unroll(full)")
             for (int p = 0; p < panels; p++) sum[p][t] = lane_fma(w[p], v, sum[p][t]);
         }
     }
+    _Pragma("clang loop unroll(full)")
     for (int t = 0; t < tokens; t++) {
         if (t >= valid) break;
+        _Pragma("clang loop unroll(full)")
         for (int p = 0; p < panels; p++) {
             float *place = out + t * token_stride + 16 * p;
             lane_store(place, add ? lane_load(place) + sum[p][t] : sum[p][t]);

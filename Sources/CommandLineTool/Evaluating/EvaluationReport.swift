@@ -1,5 +1,6 @@
 import Evaluation
 import Kernels
+import LayerwiseInference
 import StrictJSON
 
 /// The result of `eval` as text and as JSON.

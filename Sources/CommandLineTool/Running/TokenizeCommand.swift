@@ -81,7 +81,8 @@ struct TokenizeCommand: ParsableCommand {
         }
     }
 
-    private static func open(_ path: String) throws -> Tokenizer {
+    /// The tokenizer of a file or of a folder.
+    static func open(_ path: String) throws -> Tokenizer {
         switch Folders.kind(of: path) {
         case .file:
             let reader = try ModelFileReader(path: path)
