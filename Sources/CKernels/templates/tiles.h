@@ -115,7 +115,7 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
         }
         if (requantize)
             for (int b = 0; b < 4; b++) w->scale[k / 32 + b][side] = tile_requantize(w, side, k + 32 * b, scales + 2 * b);
-        w->factor[k / 256][side] = window_factor(panel, k0 + k);
+        w->factor[k / 256][side] = window_factor(panel, padded, k0 + k);
     }
 }
 
