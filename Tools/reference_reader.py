@@ -51,8 +51,8 @@ class StorageType:
     def padded_columns(self, columns):  # Types 2
         return align(columns, 128) if self.quantized else columns
 
-    def window_bytes(self, columns):  # Types 2.2: padded to a multiple of 64
-        return align(-(-self.padded_columns(columns) // 256) * 16, 64)
+    def window_bytes(self, columns):  # Types 2.2: padded to a multiple of 64; none where there is one window
+        return 0 if self.padded_columns(columns) <= 256 else align(-(-self.padded_columns(columns) // 256) * 16, 64)
 
     def panel_bytes(self, columns):
         padded = self.padded_columns(columns)
@@ -111,7 +111,10 @@ def decode_panels(kind, panels, columns, grids):
     windows, superblocks = -(-padded // 256), padded // 128
     scales = row_scales(kind, panels)
     start = 64
-    window_bytes = panels[:, start:start + windows * 16].reshape(count, windows, 16)
+    if windows == 1:
+        window_bytes = np.full((count, 1, 16), 255, np.uint8)  # 0.9375
+    else:
+        window_bytes = panels[:, start:start + windows * 16].reshape(count, windows, 16)
     start += kind.window_bytes(columns)
     body = panels[:, start:].reshape(count, superblocks, kind.superblock_bytes)
     blocks = 128 // kind.block

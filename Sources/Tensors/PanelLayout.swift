@@ -31,11 +31,11 @@ package struct PanelLayout: Sendable, Equatable {
         return (columns + multiple - 1) / multiple * multiple
     }
 
-    /// Bytes before the first superblock of a panel: 16 row scales, then the window factors padded to 64.
+    /// Bytes before the first superblock of a panel: 16 row scales, then the factors, padded to 64, where there is more than one window.
     package var panelHeaderBytes: Int {
         guard type.isQuantized else { return 0 }
         let windows = (paddedColumns + Self.window - 1) / Self.window
-        return 64 + (windows * Self.rowsPerPanel + 63) / 64 * 64
+        return windows == 1 ? 64 : 64 + (windows * Self.rowsPerPanel + 63) / 64 * 64
     }
 
     package var panelBytes: Int {

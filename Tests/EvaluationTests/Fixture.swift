@@ -49,7 +49,7 @@ enum Fixture {
             if let file = files[type] { return file }
             var template = Array("/tmp/quern-test-XXXXXX".utf8CString)
             let output = "\(String(cString: try #require(mkdtemp(&template))))/tiny-\(type).quern"
-            let plan = try Preflight(folder: folder, output: output, type: type, embedding: nil, outputHead: nil, isDryRun: false).check()
+            let plan = try Preflight(folder: folder, output: output, types: TypeRequest(.all(type)), isDryRun: false).check()
             _ = try ConversionJob(plan: plan, output: output, threads: 2, kernels: try KernelSet.selected()).run { _ in }
             files[type] = output
             atexit { Fixture.removeFiles() }

@@ -7,7 +7,7 @@ int64_t panel_bytes(int type, int64_t padded) {
     if (!is_quantized(type)) return padded * (type == CK_F32 ? 64 : 32);
     static const int64_t superblocks[CK_TYPE_LIMIT] = {[CK_Q8] = 2112, [CK_Q4] = 1152, [CK_Q4S] = 1088, [CK_Q6] = 1600, [CK_Q5] = 1344, [CK_Q3] = 832};
     const int64_t superblock = superblocks[type];
-    return 64 + ((padded + 255) / 256 * 16 + 63) / 64 * 64 + padded / 128 * superblock;
+    return 64 + (padded > 256 ? ((padded + 255) / 256 * 16 + 63) / 64 * 64 : 0) + padded / 128 * superblock;
 }
 
 void fill_panel(check_case *c, int type, int64_t padded, uint8_t *panel) {

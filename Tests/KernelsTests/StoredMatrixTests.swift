@@ -185,17 +185,17 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
         guard !type.traits.usesGrids || type.traits.gridBytes.contains(gridValue) else { return }
         for code: UInt8 in [0x00, 0xFF] {
             for header: UInt8 in [0x00, 0x1F, 0x3F, 0xFF] {
-                let columns = 256
+                let columns = 512
                 let layout = PanelLayout(type: type, rows: 16, columns: columns)!
                 let memory = GuardedMemory(count: layout.byteCount)
                 for index in memory.bytes.indices { memory.bytes[index] = code }
                 let headers = 128 / type.traits.block * 16
-                for superblock in 0..<2 {
+                for superblock in 0..<4 {
                     let start = layout.panelHeaderBytes + superblock * type.traits.unitBytes
                     for index in 0..<headers { memory.bytes[start + index] = header }
                 }
                 for row in 0..<16 { memory.bytes.storeBytes(of: 1, toByteOffset: 4 * row, as: Float.self) }
-                for index in 64..<80 { memory.bytes[index] = 248 }  // factor 0.5
+                for index in 64..<96 { memory.bytes[index] = 248 }  // factor 0.5
                 let matrix = StoredMatrix(layout: layout, bytes: memory.raw, grids: type.traits.usesGrids ? [UInt8](repeating: gridValue, count: 64) : [])
                 let n: Double = switch type {
                 case .q8: Double(header) * (Double(code) - 128)
@@ -208,7 +208,7 @@ private let tokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 12, 17]
                     for kernels in KernelSet.available {
                         let values = [[Float](repeating: 3 * sign, count: columns)]
                         let got = product(matrix, by: rows(values, columns: columns, with: kernels), tokens: 1, stride: 16, with: kernels)
-                        let expected = n * 0.5 * 256 * 3 * Double(sign)
+                        let expected = n * 0.5 * Double(columns) * 3 * Double(sign)
                         #expect(got.allSatisfy { abs(Double($0) - expected) <= abs(expected) * 1e-6 }, "\(kernels.name) \(type) header \(header) code \(code): \(got[0]), not \(expected)")
                     }
                 }

@@ -70,7 +70,7 @@ struct DamageTests {
             error.description == """
                 \(path): 2 of 5 tensors are wrong:
                   tensor 'embed': byte \(tensors[0].end + 1), behind its end, is 9, expected 0
-                  tensor 'q8': its 2240 bytes do not have the stored SHA-256
+                  tensor 'q8': its 2176 bytes do not have the stored SHA-256
                 the file is damaged: copy it again, or convert the model again
                 """)
     }

@@ -170,7 +170,7 @@ CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const in
             for (int s = 0; s < streams; s++) superblock_product(superblocks + s * panel_bytes, streams, type, tables, x, token, tokens, k1, window[s]);
         for (int s = 0; s < streams; s++)
             for (int half = 0; half < 2; half++) {
-                __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(panel + s * panel_bytes + 64 + k0 / 256 * 16 + 8 * half)));
+                __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(window_bytes(panel + s * panel_bytes, x->padded) + k0 / 256 * 16 + 8 * half)));
                 __m256 factor = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(b, 20), _mm256_set1_epi32(0x2F800000)));
                 for (int t = 0; t < tokens; t++) total[s][t][half] = _mm256_fmadd_ps(window[s][t][half], factor, total[s][t][half]);
             }

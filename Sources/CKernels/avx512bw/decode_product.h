@@ -107,7 +107,7 @@ CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const in
                         window[s][t] = _mm512_fmadd_ps(n[t], _mm512_set1_ps(x->scale[(token + t) * blocks + k / 32]), window[s][t]);
                 }
         for (int s = 0; s < streams; s++) {
-            __m512i factor = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(panel + s * panel_bytes + 64 + k0 / 256 * 16)));
+            __m512i factor = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(window_bytes(panel + s * panel_bytes, x->padded) + k0 / 256 * 16)));
             factor = _mm512_add_epi32(_mm512_slli_epi32(factor, 20), _mm512_set1_epi32(0x2F800000));
             for (int t = 0; t < tokens; t++) total[s][t] = _mm512_fmadd_ps(window[s][t], _mm512_castsi512_ps(factor), total[s][t]);
         }

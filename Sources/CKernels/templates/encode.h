@@ -19,6 +19,7 @@ static void encode_scales(const float *xt, int64_t padded, float steps, uint8_t 
     f32x16 row = largest_magnitude(xt, 0, padded);
     row = lane_select(row > lane_set(CK_TINY), row * lane_set(1.0f / (0.9375f * steps)), lane_set(0));
     lane_store((float *)panel, row);
+    if (padded <= 256) return;
     memset(panel + 64, 0, (size_t)header_bytes(padded) - 64);
     f32x16 safe = lane_select(row > lane_set(0), row, lane_set(1));
     for (int64_t k = 0; k < padded; k += 256) {
@@ -91,7 +92,7 @@ CK_INLINE void encode_q4_blocks(const float *xt, int64_t padded, const ck_grid_t
     encode_scales(xt, padded, 63.0f * 31.0f, panel);
     uint8_t *superblock = panel + header_bytes(padded);
     for (int64_t k = 0; k < padded; k += 128, superblock += unit_bytes) {
-        f32x16 unit = window_scale(panel, k / 256);
+        f32x16 unit = window_scale(panel, padded, k / 256);
         i32x16 empty = unit <= lane_set(0);
         unit = lane_select(empty, lane_set(1), unit);
         for (int b = 0; b < 128 / block; b++) {
@@ -132,7 +133,7 @@ static void CK(encode_q8)(const float *xt, int64_t padded, const ck_grid_tables 
     encode_scales(xt, padded, 127.0f * 255.0f, panel);
     uint8_t *superblock = panel + header_bytes(padded);
     for (int64_t k = 0; k < padded; k += 128, superblock += 2112) {
-        f32x16 unit = window_scale(panel, k / 256);
+        f32x16 unit = window_scale(panel, padded, k / 256);
         i32x16 empty = unit <= lane_set(0);
         unit = lane_select(empty, lane_set(1), unit);
         for (int b = 0; b < 4; b++) {

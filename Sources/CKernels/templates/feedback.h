@@ -248,7 +248,7 @@ CK_INLINE void feedback_encode(const int type, const float *xt, int64_t panels, 
             for (int64_t p = 0; p < panels; p++) {
                 uint8_t *panel = out + p * panel_bytes;
                 const f32x16 shrink = power_inverse(lane_load(sizes + 16 * p));
-                f32x16 unit = window_scale(panel, k / 256) * shrink;
+                f32x16 unit = window_scale(panel, padded, k / 256) * shrink;
                 const i32x16 empty = unit <= lane_set(0);
                 unit = lane_select(empty, lane_set(1), unit);
                 feedback_superblock(type, xt + (p * padded + k) * 16, shrink, (f32x16 *)(targets + p * 2048), errors + (p * padded + k) * 16, share,

@@ -8,8 +8,8 @@
 // Header bytes of the 4-bit types: the scale as float, and the grid's number times 16 in each of the lane's bytes.
 CK_INLINE f32x16 q4_scale(const uint8_t *header) { return lane_float((lane_from_u8(header) & 63) - 32); }
 CK_INLINE i32x16 q4_grid(const uint8_t *header) { return (i32x16)(((u32x16)bytes_repeat(header) >> 2) & 0x30303030u); }
-CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t k) {
-    return (f32x16)((lane_from_u8(panel + 64 + k / 256 * 16) << 20) + 0x2F800000);
+CK_INLINE f32x16 window_factor(const uint8_t *panel, int64_t padded, int64_t k) {
+    return (f32x16)((lane_from_u8(window_bytes(panel, padded) + k / 256 * 16) << 20) + 0x2F800000);
 }
 
 // Each weight is read once and far away. Intel's own prefetching ends at every page: one stream arrives at 6-8 GB/s per core, with software
@@ -110,7 +110,7 @@ CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const in
             }
         }
         for (int s = 0; s < streams; s++) {
-            f32x16 factor = window_factor(panel + s * panel_bytes, k0);
+            f32x16 factor = window_factor(panel + s * panel_bytes, x->padded, k0);
             for (int t = 0; t < tokens; t++) total[s][t] = lane_fma(window[s][t], factor, total[s][t]);
         }
     }

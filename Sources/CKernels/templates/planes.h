@@ -40,7 +40,7 @@ CK_INLINE void planes_decode(const uint8_t *panel, int64_t padded, const uint8_t
     const grid_lookup table = grid_load(grids);
     const uint8_t *superblock = panel + header_bytes(padded);
     for (int64_t k = 0; k < padded; k += 128, superblock += planes_unit(type)) {
-        f32x16 scale = window_scale(panel, k / 256);
+        f32x16 scale = window_scale(panel, padded, k / 256);
         for (int b = 0; b < 4; b++) {
             const uint8_t *header = superblock + 16 * b, *codes = superblock + 64 + planes_codes_of_32(type) * b;
             i32x16 s = planes_scale(header, type), grid = planes_grid(header, type);
@@ -69,7 +69,7 @@ CK_INLINE void planes_decode_row(const uint8_t *panel, int64_t columns, const ui
             else index += (codes[256 + 64 * (group / 4)] >> 2 * (group % 4) & 3) * 16;
             s = type == CK_Q5 ? (h & 127) - 64 : h;
         }
-        out[k] = row_scale(panel, k / 256, row) * (float)(s * (grids[index] - planes_bias(type)));
+        out[k] = row_scale(panel, padded, k / 256, row) * (float)(s * (grids[index] - planes_bias(type)));
     }
 }
 
@@ -133,7 +133,7 @@ CK_INLINE void planes_product(const uint8_t *panel, int64_t panel_bytes, const i
             }
         }
         for (int s = 0; s < streams; s++) {
-            f32x16 factor = window_factor(panel + s * panel_bytes, k0);
+            f32x16 factor = window_factor(panel + s * panel_bytes, x->padded, k0);
             for (int t = 0; t < tokens; t++) total[s][t] = lane_fma(window[s][t], factor, total[s][t]);
         }
     }

@@ -101,7 +101,7 @@ CK_INLINE void planes_encode(const float *xt, int64_t padded, const ck_grid_tabl
     encode_scales(xt, padded, (float)(reach * steps), panel);
     uint8_t *superblock = panel + header_bytes(padded);
     for (int64_t k = 0; k < padded; k += 128, superblock += planes_unit(type)) {
-        f32x16 unit = window_scale(panel, k / 256);
+        f32x16 unit = window_scale(panel, padded, k / 256);
         unit = lane_select(unit <= lane_set(0), lane_set(1), unit);
         for (int b = 0; b < 4; b++) {
             const float *x = xt + 16 * (k + 32 * b);

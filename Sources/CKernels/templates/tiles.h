@@ -67,7 +67,7 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
 #endif
             tile_scales(w, side, k, block, scales, sums);
         (void)requantize;
-        w->factor[k / 256][side] = window_factor(panel, k0 + k);
+        w->factor[k / 256][side] = window_factor(panel, padded, k0 + k);
     }
 }
 
