@@ -2,7 +2,7 @@
 
 // The same value, of which the compiler no longer knows anything: what is computed from it cannot be computed ahead or shared.
 CK_INLINE i32x16 peak_hidden(i32x16 v) {
-#if CK_ISA_AVX512 || CK_ISA_AVX512BW
+#if (CK_ISA_AVX512 || CK_ISA_AVX512BW) && !CK_EMULATED
     __asm__ volatile("" : "+v"(v));
 #elif CK_ISA_AVX2
     __m256i low = half_low(v), high = half_high(v);
