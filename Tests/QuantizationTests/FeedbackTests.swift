@@ -168,7 +168,7 @@ private func encoded(
             let kernels = KernelSet.available[0]
             let feedback = inputs.feedback(span: 384, padded: 384, kernels: kernels, pool: pool)
             let got = try encoded(values, as: type, rows: rows, columns: columns, feedback: feedback, kernels: kernels)
-            #expect(got.stored.allSatisfy(\.isFinite), "\(type), \(name)")
+            #expect(got.stored.allSatisfy { $0.isFinite }, "\(type), \(name)")
             if name == "zeros" { #expect(got.stored.allSatisfy { $0 == 0 }, "\(type), \(name)") }
             let signal = got.sums.reduce(0) { $0 + $1.signal }, noise = got.sums.reduce(0) { $0 + $1.noise }
             if signal > 1e-20 { #expect(noise < 0.2 * signal, "\(type), \(name): \(noise / signal)") }
