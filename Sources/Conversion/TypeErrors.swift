@@ -15,6 +15,7 @@ struct TypeErrors {
 
     /// Panels of a tensor that are tried, evenly spread: for a matrix of 4096 columns 65536 weights each.
     private static let panels = 4
+    private static let scratchMemory = 160 << 20
 
     /// Reads the sampled rows and encodes them as each of `types` on `threads` threads.
     ///
@@ -25,7 +26,9 @@ struct TypeErrors {
     ) throws -> TypeErrors {
         let results = Mutex<(errors: [[StorageType: Double]], failure: (any Error)?)>((model.tensors.map { _ in [:] }, nil))
         let next = Atomic(0)
-        WorkerPool(threads: max(1, min(threads, wanted.count))).run { _ in
+        // Sampled rows, a panel as floats twice, and a stored panel.
+        let scratch = wanted.map { model.tensors[$0].columns * PanelLayout.rowsPerPanel * (4 * panels + 12) }.max() ?? 1
+        WorkerPool(threads: max(1, min(threads, wanted.count, scratchMemory / scratch))).run { _ in
             while true {
                 let index = next.add(1, ordering: .relaxed).oldValue
                 guard index < wanted.count else { return }
@@ -43,27 +46,30 @@ struct TypeErrors {
     private static func sample(
         _ model: CheckpointModel, _ tensor: CheckpointModel.Tensor, _ types: [StorageType], _ kernels: KernelSet
     ) throws -> [StorageType: Double] {
-        let rowBytes = tensor.columns * tensor.source.bytes
-        let source = UnsafeMutableRawBufferPointer.allocate(byteCount: PanelLayout.rowsPerPanel * rowBytes, alignment: 64)
+        let rowBytes = tensor.columns * tensor.source.bytes, panelBytes = PanelLayout.rowsPerPanel * rowBytes
+        let count = (tensor.rows + PanelLayout.rowsPerPanel - 1) / PanelLayout.rowsPerPanel, tried = min(panels, count)
+        let source = UnsafeMutableRawBufferPointer.allocate(byteCount: tried * panelBytes, alignment: 64)
         defer { source.deallocate() }
-        let encoders = types.map { PanelEncoder(layout: layout(tensor, $0), kernels: kernels) }
-        let stored = UnsafeMutableRawPointer.allocate(byteCount: encoders.map(\.layout.panelBytes).max() ?? 64, alignment: 64)
-        defer { stored.deallocate() }
-        var sums = types.map { _ in ErrorSums() }
-        let count = encoders[0].layout.panels, tried = min(panels, count)
-        for number in 0..<tried {
-            let panel = (2 * number + 1) * count / (2 * tried), first = panel * PanelLayout.rowsPerPanel
-            let rows = UnsafeMutableRawBufferPointer(rebasing: source[..<(min(PanelLayout.rowsPerPanel, tensor.rows - first) * rowBytes)])
-            try model.checkpoint.shards[tensor.found.shardIndex].file.read(into: rows, at: tensor.found.byteOffset + UInt64(first * rowBytes))
-            for (index, encoder) in encoders.enumerated() {
-                guard let errors = try? encoder.encode(panel: panel, rows: rows.baseAddress!, sourceType: tensor.source, into: stored) else { continue }
-                sums[index].add(errors)
-            }
+        let places = (0..<tried).map { (2 * $0 + 1) * count / (2 * tried) }
+        for (number, panel) in places.enumerated() {
+            let first = panel * PanelLayout.rowsPerPanel, rows = min(PanelLayout.rowsPerPanel, tensor.rows - first)
+            let place = UnsafeMutableRawBufferPointer(rebasing: source[number * panelBytes..<number * panelBytes + rows * rowBytes])
+            try model.checkpoint.shards[tensor.found.shardIndex].file.read(into: place, at: tensor.found.byteOffset + UInt64(first * rowBytes))
         }
-        // Where the sample says nothing: a factor of four per bit.
-        return Dictionary(uniqueKeysWithValues: zip(types, sums).map { type, sums in
-            (type, sums.signal > 0 && sums.noise.isFinite ? sums.noise / sums.signal : pow(4, -Double(type.traits.codeBits)))
-        })
+        var result: [StorageType: Double] = [:]
+        for type in types {
+            let encoder = PanelEncoder(layout: layout(tensor, type), kernels: kernels)
+            let stored = UnsafeMutableRawPointer.allocate(byteCount: encoder.layout.panelBytes, alignment: 64)
+            defer { stored.deallocate() }
+            var sums = ErrorSums()
+            for (number, panel) in places.enumerated() {
+                let rows = UnsafeRawPointer(source.baseAddress! + number * panelBytes)
+                if let errors = try? encoder.encode(panel: panel, rows: rows, sourceType: tensor.source, into: stored) { sums.add(errors) }
+            }
+            // Where the sample says nothing: a factor of four per bit.
+            result[type] = sums.signal > 0 && sums.noise.isFinite ? sums.noise / sums.signal : pow(4, -Double(type.traits.codeBits))
+        }
+        return result
     }
 
     private static func layout(_ tensor: CheckpointModel.Tensor, _ type: StorageType) -> PanelLayout {

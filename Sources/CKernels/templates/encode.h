@@ -32,15 +32,24 @@ static void encode_scales(const float *xt, int64_t padded, float steps, uint8_t 
     }
 }
 
-// Index of the nearest integer in 0...127 for 4 columns scaled by inverse, offset by 64, as packed bytes.
-CK_INLINE i32x16 grid_index4(const float *x, f32x16 inverse) {
-    i32x16 index[4];
+// The nearest codes of 4 columns scaled by inverse, in the grids that the lanes of `grid` number, as packed bytes. Where the nearest integer lies in
+// the middle between two grid values, the fraction decides.
+CK_INLINE i32x16 grid_nearest4(const float *x, f32x16 inverse, i32x16 grid, const ck_grid_tables *tables, const int count) {
+    const f32x16 magic = lane_set(12582912.0f);
+    i32x16 index[4], up[4];
     for (int i = 0; i < 4; i++) {
         f32x16 y = lane_fma(lane_load(x + 16 * i), inverse, lane_set(64));
         y = lane_min(lane_max(y, lane_set(0)), lane_set(127));
-        index[i] = (i32x16)(y + lane_set(12582912.0f)) & 127;
+        f32x16 m = y + magic;
+        index[i] = (i32x16)m & 127;
+        up[i] = (y > m - magic) & 255;
     }
-    return bytes_pack(index[0], index[1], index[2], index[3]);
+    i32x16 indices = bytes_pack(index[0], index[1], index[2], index[3]), ups = bytes_pack(up[0], up[1], up[2], up[3]), code = lane_seti(0);
+    for (int g = 0; g < count; g++) {
+        i32x16 low = bytes_lookup128(tables->code[g], indices), high = bytes_lookup128(tables->code_up[g], indices);
+        code = lane_selecti(grid == g, (ups & high) | (~ups & low), code);
+    }
+    return code;
 }
 
 // One scale of the search: for the block at x, the error of all eight grids (four, and four mirrored) at scale s x unit.
@@ -113,12 +122,7 @@ CK_INLINE void encode_q4_blocks(const float *xt, int64_t padded, const ck_grid_t
             f32x16 inverse = lane_select(zero, lane_set(0), lane_set(1) / (unit * lane_float(lane_selecti(zero, lane_seti(1), scale))));
             for (int line = 0; line < block / 8; line++) {
                 i32x16 codes[2];
-                for (int half = 0; half < 2; half++) {
-                    i32x16 index = grid_index4(x + 16 * (8 * line + 4 * half), inverse);
-                    i32x16 code = bytes_lookup128(tables->code[0], index);
-                    for (int g = 1; g < 4; g++) code = lane_selecti(grid == g, bytes_lookup128(tables->code[g], index), code);
-                    codes[half] = code;
-                }
+                for (int half = 0; half < 2; half++) codes[half] = grid_nearest4(x + 16 * (8 * line + 4 * half), inverse, grid, tables, 4);
                 bytes_store(superblock + code_offset + 64 * (b * block / 8 + line), codes[0] | (codes[1] << 4));
             }
         }

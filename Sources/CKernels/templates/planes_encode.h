@@ -46,24 +46,19 @@ CK_INLINE void planes_try_scale(const float *x, const int type, f32x16 unit, i32
     }
 }
 
-// The nearest codes of 4 columns: where a value lies in the middle between two grid values once rounded, its fraction decides.
+// The nearest codes of 4 columns.
 CK_INLINE i32x16 planes_nearest4(const float *x, const int type, f32x16 inverse, i32x16 grid, const ck_grid_tables *tables) {
+    if (type != CK_Q6) return grid_nearest4(x, inverse, grid, tables, planes_grid_count(type));
     const f32x16 magic = lane_set(12582912.0f);
     i32x16 index[4], up[4], negative[4];
     for (int i = 0; i < 4; i++) {
-        f32x16 v = lane_load(x + 16 * i), y = type == CK_Q6 ? lane_abs(v * inverse) : lane_fma(v, inverse, lane_set(64));
-        y = lane_min(lane_max(y, lane_set(0)), lane_set(127));
-        f32x16 m = y + magic;
+        f32x16 v = lane_load(x + 16 * i) * inverse, y = lane_min(lane_abs(v), lane_set(127)), m = y + magic;
         index[i] = (i32x16)m & 127;
         up[i] = (y > m - magic) & 255;
-        negative[i] = (v * inverse < lane_set(0)) & 255;
+        negative[i] = (v < lane_set(0)) & 255;
     }
-    i32x16 indices = bytes_pack(index[0], index[1], index[2], index[3]), ups = bytes_pack(up[0], up[1], up[2], up[3]), code = lane_seti(0);
-    for (int g = 0; g < planes_grid_count(type); g++) {
-        i32x16 low = bytes_lookup128(tables->code[g], indices), high = bytes_lookup128(tables->code_up[g], indices);
-        code = lane_selecti(grid == g, (ups & high) | (~ups & low), code);
-    }
-    if (type != CK_Q6) return code;
+    i32x16 indices = bytes_pack(index[0], index[1], index[2], index[3]), ups = bytes_pack(up[0], up[1], up[2], up[3]);
+    i32x16 code = (ups & bytes_lookup128(tables->code_up[0], indices)) | (~ups & bytes_lookup128(tables->code[0], indices));
     // magnitude m as code 32 + m, or 31 - m where negative
     i32x16 sign = bytes_pack(negative[0], negative[1], negative[2], negative[3]);
     return (code | 0x20202020) ^ (sign & 0x3f3f3f3f);

@@ -129,6 +129,7 @@ static void CK(measure)(const float *xt, const float *vt, int64_t columns, ck_pa
     for (int r = 0; r < 16; r++) {
         errors->signal[r] = signal[r];
         errors->noise[r] = noise[r];
+        errors->row_product[r] = product[r];
         errors->stored += stored[r];
         errors->product += product[r];
         if (largest[r] > errors->largest) errors->largest = largest[r];
