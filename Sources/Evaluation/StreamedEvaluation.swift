@@ -13,7 +13,8 @@ package struct EvaluatedVariant: Sendable {
 
 /// Runs variants of a model, and a reference, over windows of text: all of them together, layer by layer, a batch of windows at a time.
 /// Weights are streamed once per batch; in memory are the batch's residual streams, the buffers of a few windows and a few panels of
-/// weights. Log-probabilities are f32; logits are compared as they come and never stored.
+/// weights. Figures of a window do not depend on the batch that it was in (requantized products: from windows of 128 tokens on, whose scored
+/// half alone is enough tokens for them). Log-probabilities are f32; logits are compared as they come and never stored.
 package struct StreamedEvaluation {
     package let variants: [EvaluatedVariant]
     package let reference: EvaluatedVariant?
