@@ -161,7 +161,7 @@ private func encoded(
         let cases: [(String, [Float])] = [
             ("zeros", normal.map { _ in 0 }), ("1e-30", normal.map { $0 * 1e-30 }), ("huge", normal.map { $0 * 5e37 }),
             ("largest", normal.map { $0 < 0 ? -.greatestFiniteMagnitude : .greatestFiniteMagnitude }),
-            ("one value", normal.indices.map { $0 == 700 ? 0.7 : 0 }), ("denormals", normal.map { $0 * (Float.leastNormalMagnitude / 100) }),
+            ("one value", normal.indices.map { $0 == 700 ? 0.7 : 0 }), ("denormals", normal.map { $0 * 1e-20 * 1e-20 }),
             ("rows of all sizes", normal.enumerated().map { $1 * Float(pow(10.0, Double($0 / columns) * 4 - 32)) }),
         ]
         for (name, values) in cases {
