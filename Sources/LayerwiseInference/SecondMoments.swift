@@ -103,32 +103,63 @@ package final class SecondMoments {
             free(groups)
         }
 
+        /// Tokens that wait in the slab. It is multiplied when it is full, so that the order of the sums, and with it their bits, does not depend on
+        /// how many tokens come at a time.
+        private var waiting = 0
+        private var last: (kernels: KernelSet, pool: WorkerPool)?
+
         func add(_ rows: FloatRows, tokens: Int, with kernels: KernelSet, pool: WorkerPool) {
-            for first in stride(from: 0, to: tokens, by: Self.slab) {
-                let count = min(Self.slab, tokens - first)
+            last = (kernels, pool)
+            var first = 0
+            while first < tokens {
+                let count = min(Self.slab - waiting, tokens - first), from = first, place = waiting
                 pool.forEachChunk(of: columns, chunk: 192) { range, _ in
                     for column in range {
-                        let (panel, row) = column.quotientAndRemainder(dividingBy: 16), (group, lane) = column.quotientAndRemainder(dividingBy: FloatRows.group)
-                        let a = panels + panel * 16 * count + row, b = groups + group * FloatRows.group * count + lane
+                        let (a, b) = places(column)
                         for token in 0..<count {
-                            let value = rows.place(first + token)[column * FloatRows.group]
-                            a[16 * token] = value
-                            b[FloatRows.group * token] = value
+                            let value = rows.place(from + token)[column * FloatRows.group]
+                            a[16 * (place + token)] = value
+                            b[FloatRows.group * (place + token)] = value
                         }
                     }
                 }
-                pool.forEachChunk(of: blocks.count, chunk: 1) { range, _ in
-                    for index in range {
-                        let block = blocks[index]
-                        kernels.multiplyFloats(
-                            panels: panels + index * Self.blockPanels * 16 * count, count: block.panels, panelStride: 16 * count, columns: count,
-                            by: groups + block.start * count, tokens: columns - block.start, accumulate: true, into: block.memory, stride: 16 * block.panels)
-                    }
-                }
+                waiting += count
+                first += count
+                if waiting == Self.slab { multiply(kernels, pool) }
             }
         }
 
+        /// Where a column's values of the slab begin, in panels and in groups.
+        private func places(_ column: Int) -> (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) {
+            let (panel, row) = column.quotientAndRemainder(dividingBy: 16), (group, lane) = column.quotientAndRemainder(dividingBy: FloatRows.group)
+            return (panels + panel * 16 * Self.slab + row, groups + group * FloatRows.group * Self.slab + lane)
+        }
+
+        private func multiply(_ kernels: KernelSet, _ pool: WorkerPool) {
+            pool.forEachChunk(of: blocks.count, chunk: 1) { range, _ in
+                for index in range {
+                    let block = blocks[index]
+                    kernels.multiplyFloats(
+                        panels: panels + index * Self.blockPanels * 16 * Self.slab, count: block.panels, panelStride: 16 * Self.slab, columns: Self.slab,
+                        by: groups + block.start * Self.slab, tokens: columns - block.start, accumulate: true, into: block.memory,
+                        stride: 16 * block.panels)
+                }
+            }
+            waiting = 0
+        }
+
+        /// The tokens that still wait, with zeros in the places of those that never came.
+        private func finish() {
+            guard waiting > 0, let last else { return }
+            for column in 0..<columns {
+                let (a, b) = places(column)
+                for token in waiting..<Self.slab { (a[16 * token], b[FloatRows.group * token]) = (0, 0) }
+            }
+            multiply(last.kernels, last.pool)
+        }
+
         func forEachRow<Failure: Error>(scale: Float, _ body: (Int, UnsafeBufferPointer<Float>) throws(Failure) -> Void) throws(Failure) {
+            finish()
             let row = UnsafeMutablePointer<Float>.allocate(capacity: columns)
             defer { row.deallocate() }
             for index in 0..<columns {

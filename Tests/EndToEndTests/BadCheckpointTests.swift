@@ -122,7 +122,7 @@ import Testing
         #expect(try scratch.text("m.quern") == "precious")
         let folder = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.folder)
         #expect(folder.code == 1 && folder.errors.contains("the output is a folder"))
-        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--type", "q5").code == 64)
+        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--type", "q7").code == 64)
         #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--type", "f32").code == 64)
         #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--threads", "0").code == 64)
     }
