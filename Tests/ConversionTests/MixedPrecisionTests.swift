@@ -44,12 +44,12 @@ import Testing
             let step = tensors.map { $0.map(\.loss).max()! - $0.map(\.loss).min()! }.max()!
             for part in [0, 1, 3, 5, 8, 10] as [UInt64] {
                 let budget = range.lowerBound + (range.upperBound - range.lowerBound) * part / 10
-                let plan = try #require(MixedPrecision(tensors, budget: budget)), best = try #require(best(tensors, budget: budget))
+                let plan = try #require(MixedPrecision(tensors, budget: budget)), least = try #require(best(tensors, budget: budget))
                 #expect(plan.bytes <= budget)
                 #expect(plan.bytes == zip(tensors, plan.choices).reduce(0) { $0 + $1.0[$1.1].bytes })
                 #expect(abs(plan.loss - zip(tensors, plan.choices).reduce(0) { $0 + $1.0[$1.1].loss }) < 1e-12)
-                #expect(plan.loss >= best - 1e-12 && plan.loss <= best + step, "seed \(seed), \(part): \(plan.loss), best \(best)")
-                if part == 10 { #expect(abs(plan.loss - best) < 1e-12) }
+                #expect(plan.loss >= least - 1e-12 && plan.loss <= least + step, "seed \(seed), \(part): \(plan.loss), best \(least)")
+                if part == 10 { #expect(abs(plan.loss - least) < 1e-12) }
             }
             #expect(MixedPrecision(tensors, budget: range.lowerBound - 1) == nil)
         }
@@ -72,8 +72,8 @@ import Testing
                 Candidate(type: $0.0, bytes: size * $0.1, loss: sensitivity * $0.2)
             }
         }
-        let plan = try #require(MixedPrecision([candidates(1000, 1), candidates(10, 1), candidates(1000, 100)], budget: 9000))
-        #expect(plan.choices == [0, 3, 3] || plan.choices == [0, 2, 3], "\(plan.choices)")
+        let plan = try #require(MixedPrecision([candidates(1000, 1), candidates(10, 1), candidates(1000, 100)], budget: 9100))
+        #expect(plan.choices == [0, 3, 3], "\(plan.choices)")
     }
 
     @Test func sensitivitiesCoverEveryKindAndCountAPlainMatrixAsOne() {
