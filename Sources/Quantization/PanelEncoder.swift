@@ -94,11 +94,19 @@ package final class PanelEncoder {
                 scratch.source, panels: count, layout: layout, feedback: feedback, grids: grids, scratch: scratch.work, into: place)
             for index in 0..<count {
                 let firstRow = (first + index) * PanelLayout.rowsPerPanel
-                kernels.decode(place + index * layout.panelBytes, layout: layout, grids: grids.bytes, into: stored)
-                all.append(
-                    kernels.measure(
-                        scratch.source + index * panelFloats, stored, columns: layout.columns, firstRow: firstRow,
-                        rows: min(PanelLayout.rowsPerPanel, layout.rows - firstRow)))
+                let (floats, panel) = (scratch.source + index * panelFloats, place + index * layout.panelBytes)
+                func measured() -> ErrorSums {
+                    kernels.decode(panel, layout: layout, grids: grids.bytes, into: stored)
+                    return kernels.measure(
+                        floats, stored, columns: layout.columns, firstRow: firstRow, rows: min(PanelLayout.rowsPerPanel, layout.rows - firstRow))
+                }
+                var sums = measured()
+                if !(sums.largest.isFinite && sums.stored.isFinite) {
+                    // At the end of f32's range there is no room for what is fed back.
+                    kernels.encode(floats, layout: layout, grids: grids, into: panel)
+                    sums = measured()
+                }
+                all.append(sums)
             }
         }
         return all

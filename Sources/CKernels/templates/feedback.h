@@ -158,6 +158,7 @@ CK_INLINE void feedback_store(const int type, const i32x16 *codes, uint8_t *out)
 CK_INLINE f32x16 feedback_size(const float *xt, int64_t padded) {
     i32x16 exponent = (i32x16)largest_magnitude(xt, 0, padded) & 0x7f800000;
     exponent = lane_selecti(exponent < 0x08000000, lane_seti(0x3f800000), exponent);
+    exponent = lane_selecti(exponent > 0x7e800000, lane_seti(0x7e800000), exponent);  // so that its inverse is a normal number
     return (f32x16)exponent;
 }
 CK_INLINE f32x16 power_inverse(f32x16 power) { return (f32x16)(0x7f000000 - (i32x16)power); }
