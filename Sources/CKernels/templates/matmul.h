@@ -22,14 +22,6 @@ CK_INLINE void prefetch_codes(const uint8_t *codes, int bytes, const int streams
     for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)codes + ahead + (uintptr_t)i), 0, 3);
 }
 
-// A set may bring its own panel_product where the one below would have to imitate its look-ups and dot products.
-#ifdef CK_PANEL_PRODUCT
-#include CK_PANEL_PRODUCT
-#else
-
-typedef grid_lookup panel_tables;
-CK_INLINE void panel_tables_prepare(panel_tables *tables, const uint8_t *grids) { *tables = grid_load(grids); }
-
 // Integer dot products of one block for `tokens` tokens. LINES lines of 4-bit codes from `codes`, activations from column `k`.
 CK_INLINE void dot_block_q4(const uint8_t *codes, const int lines, i32x16 grid, grid_lookup table, const ck_activations *x, int64_t token,
                             const int tokens, int64_t k, i32x16 *sums) {
@@ -67,7 +59,9 @@ CK_INLINE void dot_block_q8(const uint8_t *codes, const ck_activations *x, int64
 CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const int type, grid_lookup table, const ck_activations *x,
                            int64_t token, const int tokens, int64_t k, f32x16 *n) {
     i32x16 sums[8];
-    if (type == CK_Q8) {
+    if (is_planes(type)) {
+        planes_dot(header, codes, type, table, x, token, tokens, k, n);
+    } else if (type == CK_Q8) {
         dot_block_q8(codes, x, token, tokens, k, sums);
         f32x16 s = lane_float(lane_from_u8(header));
         for (int t = 0; t < tokens; t++) n[t] = s * lane_float(sums[t]);
@@ -82,10 +76,10 @@ CK_INLINE void dot_columns(const uint8_t *header, const uint8_t *codes, const in
 }
 
 // `streams` panels side by side for `tokens` tokens (both constants after inlining).
-CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, const panel_tables *tables,
-                             const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
-    const panel_tables table = *tables;
-    const int header_of_32 = type == CK_Q4 ? 32 : 16, codes_of_32 = type == CK_Q8 ? 512 : 256;
+CK_INLINE void lane_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, const grid_lookup *tables,
+                            const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
+    const grid_lookup table = *tables;
+    const int header_of_32 = type == CK_Q4 ? 32 : 16, codes_of_32 = is_planes(type) ? planes_codes_of_32(type) : type == CK_Q8 ? 512 : 256;
     const int64_t unit = 4 * (header_of_32 + codes_of_32);
     const uint8_t *superblocks = panel + header_bytes(x->padded);
     f32x16 total[CK_STREAMS][8];
@@ -120,31 +114,43 @@ CK_INLINE void panel_product(const uint8_t *panel, int64_t panel_bytes, const in
     }
 }
 
+CK_INLINE void grid_lookup_prepare(grid_lookup *tables, const uint8_t *grids) { *tables = grid_load(grids); }
+
+// A set may bring its own panel_product for q4, q4s and q8, where the one above would have to imitate its look-ups and dot products.
+#ifdef CK_PANEL_PRODUCT
+#include CK_PANEL_PRODUCT
+#else
+typedef grid_lookup panel_tables;
+#define panel_tables_prepare grid_lookup_prepare
+#define panel_product lane_product
 #endif
 
-#define CK_QUANTIZED_MATMUL(suffix, type)                                                                                                  \
+#define CK_QUANTIZED_MATMUL(suffix, type, product_tables, product)                                                                         \
     static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,      \
                                     const ck_activations *x, int64_t tokens, float *out, int64_t token_stride) {                           \
         (void)columns;                                                                                                                     \
         const uint8_t none[64] = {0};                                                                                                      \
-        panel_tables tables;                                                                                                               \
-        panel_tables_prepare(&tables, type == CK_Q8 ? none : grids);                                                                       \
+        product_tables tables;                                                                                                             \
+        product_tables##_prepare(&tables, type == CK_Q8 ? none : grids);                                                                   \
         int64_t p = 0;                                                                                                                     \
         if (tokens == 1 && ck_reads_side_by_side)                                                                                          \
             for (; p + CK_STREAMS <= panels; p += CK_STREAMS, panel += CK_STREAMS * panel_bytes, out += 16 * CK_STREAMS)                   \
-                panel_product(panel, panel_bytes, CK_STREAMS, type, &tables, x, 0, 1, out, token_stride);                                  \
+                product(panel, panel_bytes, CK_STREAMS, type, &tables, x, 0, 1, out, token_stride);                                        \
         for (; p < panels; p++, panel += panel_bytes, out += 16) {                                                                         \
             int64_t t = 0;                                                                                                                 \
             for (; t + CK_TOKEN_TILE <= tokens; t += CK_TOKEN_TILE)                                                                        \
-                panel_product(panel, panel_bytes, 1, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);            \
-            for (; t + 4 <= tokens; t += 4) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 4, out + t * token_stride, token_stride);\
-            for (; t + 2 <= tokens; t += 2) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 2, out + t * token_stride, token_stride);\
-            for (; t < tokens; t++) panel_product(panel, panel_bytes, 1, type, &tables, x, t, 1, out + t * token_stride, token_stride);    \
+                product(panel, panel_bytes, 1, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                  \
+            for (; t + 4 <= tokens; t += 4) product(panel, panel_bytes, 1, type, &tables, x, t, 4, out + t * token_stride, token_stride);  \
+            for (; t + 2 <= tokens; t += 2) product(panel, panel_bytes, 1, type, &tables, x, t, 2, out + t * token_stride, token_stride);  \
+            for (; t < tokens; t++) product(panel, panel_bytes, 1, type, &tables, x, t, 1, out + t * token_stride, token_stride);          \
         }                                                                                                                                  \
     }
-CK_QUANTIZED_MATMUL(q4, CK_Q4)
-CK_QUANTIZED_MATMUL(q4s, CK_Q4S)
-CK_QUANTIZED_MATMUL(q8, CK_Q8)
+CK_QUANTIZED_MATMUL(q4, CK_Q4, panel_tables, panel_product)
+CK_QUANTIZED_MATMUL(q4s, CK_Q4S, panel_tables, panel_product)
+CK_QUANTIZED_MATMUL(q8, CK_Q8, panel_tables, panel_product)
+CK_QUANTIZED_MATMUL(q6, CK_Q6, grid_lookup, lane_product)
+CK_QUANTIZED_MATMUL(q5, CK_Q5, grid_lookup, lane_product)
+CK_QUANTIZED_MATMUL(q3, CK_Q3, grid_lookup, lane_product)
 
 // Float panels: four partial sums by column modulo 4, added pairwise at the end.
 CK_INLINE f32x16 widen_column(const uint8_t *panel, const int type, int64_t k) {

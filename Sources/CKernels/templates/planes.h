@@ -106,63 +106,12 @@ CK_INLINE void planes_dot(const uint8_t *header, const uint8_t *codes, const int
     for (int t = 0; t < tokens; t++) n[t] = s * lane_float(sums[t]);
 }
 
-// `streams` panels side by side for `tokens` tokens (both constants after inlining).
-CK_INLINE void planes_product(const uint8_t *panel, int64_t panel_bytes, const int streams, const int type, grid_lookup table,
-                              const ck_activations *x, int64_t token, const int tokens, float *out, int64_t token_stride) {
-    const int codes_of_32 = planes_codes_of_32(type);
-    const uint8_t *superblocks = panel + header_bytes(x->padded);
-    f32x16 total[CK_STREAMS][8];
-    for (int s = 0; s < streams; s++)
-        for (int t = 0; t < tokens; t++) total[s][t] = lane_set(0);
-    for (int64_t k0 = 0; k0 < x->padded; k0 += 256) {
-        f32x16 window[CK_STREAMS][8];
-        for (int s = 0; s < streams; s++)
-            for (int t = 0; t < tokens; t++) window[s][t] = lane_set(0);
-        int64_t end = k0 + 256 < x->padded ? k0 + 256 : x->padded;
-        for (int64_t k1 = k0; k1 < end; k1 += 128, superblocks += planes_unit(type)) {
-            for (int b = 0; b < 4; b++) {
-                _Pragma("clang loop unroll(full)")
-                for (int s = 0; s < streams; s++) {
-                    const uint8_t *superblock = superblocks + s * panel_bytes;
-                    prefetch_codes(superblock + b * (16 + codes_of_32), 16 + codes_of_32, streams);
-                    f32x16 n[8];
-                    planes_dot(superblock + 16 * b, superblock + 64 + codes_of_32 * b, type, table, x, token, tokens, k1 + 32 * b, n);
-                    for (int t = 0; t < tokens; t++)
-                        window[s][t] = lane_fma(n[t], lane_set(x->scale[(token + t) * (x->padded / 32) + k1 / 32 + b]), window[s][t]);
-                }
-            }
-        }
-        for (int s = 0; s < streams; s++) {
-            f32x16 factor = window_factor(panel + s * panel_bytes, x->padded, k0);
-            for (int t = 0; t < tokens; t++) total[s][t] = lane_fma(window[s][t], factor, total[s][t]);
-        }
-    }
-    for (int s = 0; s < streams; s++) {
-        f32x16 rows = lane_load((const float *)(panel + s * panel_bytes));
-        for (int t = 0; t < tokens; t++) lane_store(out + t * token_stride + 16 * s, total[s][t] * rows);
-    }
-}
-
 #define CK_PLANES(suffix, type)                                                                                                            \
     static void CK(decode_##suffix)(const uint8_t *panel, int64_t padded, const uint8_t *grids, float *vt) {                               \
         planes_decode(panel, padded, grids, vt, type);                                                                                     \
     }                                                                                                                                      \
     static void CK(decode_row_##suffix)(const uint8_t *panel, int64_t columns, const uint8_t *grids, int64_t row, float *out) {            \
         planes_decode_row(panel, columns, grids, row, out, type);                                                                          \
-    }                                                                                                                                      \
-    static void CK(matmul_##suffix)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, int64_t columns, const uint8_t *grids,      \
-                                    const ck_activations *x, int64_t tokens, float *out, int64_t token_stride) {                           \
-        (void)columns;                                                                                                                     \
-        const grid_lookup table = grid_load(grids);                                                                                        \
-        int64_t p = 0;                                                                                                                     \
-        if (tokens == 1 && ck_reads_side_by_side)                                                                                          \
-            for (; p + CK_STREAMS <= panels; p += CK_STREAMS, panel += CK_STREAMS * panel_bytes, out += 16 * CK_STREAMS)                   \
-                planes_product(panel, panel_bytes, CK_STREAMS, type, table, x, 0, 1, out, token_stride);                                   \
-        for (; p < panels; p++, panel += panel_bytes, out += 16) {                                                                         \
-            int64_t t = 0;                                                                                                                 \
-            for (; t + 4 <= tokens; t += 4) planes_product(panel, panel_bytes, 1, type, table, x, t, 4, out + t * token_stride, token_stride); \
-            for (; t < tokens; t++) planes_product(panel, panel_bytes, 1, type, table, x, t, 1, out + t * token_stride, token_stride);     \
-        }                                                                                                                                  \
     }
 CK_PLANES(q6, CK_Q6)
 CK_PLANES(q5, CK_Q5)
