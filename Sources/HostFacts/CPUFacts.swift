@@ -43,9 +43,9 @@ package struct CPUFacts: Sendable, Equatable {
         self.features = features
         cores = seen.isEmpty ? nil : seen.count
         online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        allowed = Self.affinityCount() ?? online
+        map = CoreMap(online: online)
+        allowed = map.cores.reduce(0) { $0 + $1.count }
         quota = group.processors
-        map = CoreMap()
     }
 
     /// Threads for matrix products: one for each core, since two on a core share its multipliers and its path to memory, and only as many as the
@@ -54,13 +54,4 @@ package struct CPUFacts: Sendable, Equatable {
 
     /// As many threads as can run at once: never more than the affinity mask or the control group's share allows.
     package var defaultThreads: Int { max(1, min(online, allowed, quota.map { Int($0.rounded(.up)) } ?? online)) }
-
-    /// The mask is in hexadecimal, 32 bits at a time.
-    private static func affinityCount() -> Int? {
-        guard let status = SystemText.read("/proc/self/status"),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") })
-        else { return nil }
-        let count = line.dropFirst("Cpus_allowed:".count).compactMap(\.hexDigitValue).reduce(0) { $0 + $1.nonzeroBitCount }
-        return count > 0 ? count : nil
-    }
 }

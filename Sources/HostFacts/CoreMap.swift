@@ -22,11 +22,11 @@ package struct CoreMap: Sendable, Equatable {
         self.cores = cores.isEmpty ? [[0]] : cores
     }
 
-    /// Of this process.
-    package init() {
+    /// Of this process. Where the system does not say what is allowed, all `online` ones are.
+    init(online: Int) {
         let status = SystemText.read("/proc/self/status") ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
-        self.init(allowed: line.map { String($0.dropFirst("Cpus_allowed_list:".count)) }) {
+        self.init(allowed: line.map { String($0.dropFirst("Cpus_allowed_list:".count)) } ?? "0-\(online - 1)") {
             SystemText.read("/sys/devices/system/cpu/cpu\($0)/topology/thread_siblings_list")
         }
     }

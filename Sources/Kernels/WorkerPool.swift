@@ -10,8 +10,9 @@ package final class WorkerPool: @unchecked Sendable {  // Safe: `team` is; the h
     package let team: Team
     private var handles: [pthread_t] = []
 
-    /// - Parameter places: hardware threads by core, to keep thread i, the caller being 0, on those of `places[i]`; nil or too few of them leave the
-    ///   threads to the system. It helps where cores have several hardware threads: two compute threads on one core halve each other's speed.
+    /// - Parameter places: hardware threads by core, to keep thread i on those of `places[i]`; nil or too few of them leave the threads to the
+    ///   system. It helps where cores have several hardware threads: two compute threads on one core halve each other's speed. The caller,
+    ///   thread 0, stays free: what it starts later, such as a reader of files, would inherit its place; the system finds it the core left over.
     package init(threads: Int, places: [[Int]]? = nil) {
         precondition(threads >= 1, "a pool needs a thread")
         let places = places.flatMap { $0.count >= threads ? $0 : nil }
@@ -28,7 +29,6 @@ package final class WorkerPool: @unchecked Sendable {  // Safe: `team` is; the h
             precondition(code == 0, "cannot start a thread: error \(code)")
             handles.append(handle)
         }
-        if let places { Self.keep(on: places[0]) }
     }
 
     /// A place that the system refuses, because it was taken away meanwhile, is no error: the thread then runs where it may.
