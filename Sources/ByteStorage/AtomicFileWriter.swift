@@ -41,12 +41,7 @@ package final class AtomicFileWriter: Sendable {
     deinit { close(descriptor) }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            done += try SystemCalls.call("write", path) {
-                pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            }
-        }
+        try SystemCalls.write(bytes, to: descriptor, at: offset, path: path)
     }
 
     /// Starts writing the range to disk without waiting, so that `finish` has little left to do (the kernel starts
@@ -59,17 +54,13 @@ package final class AtomicFileWriter: Sendable {
     package func finish(size: UInt64) throws(FileError) {
         do throws(FileError) {
             _ = try SystemCalls.call("set the size", path) { ftruncate(descriptor, off_t(size)) }
-            _ = try SystemCalls.call("write to disk", path) { fsync(descriptor) }
-            _ = try SystemCalls.call("rename to the final name", path) { rename(temporaryPath, path) }
+            try SystemCalls.sync(descriptor, path: path)
+            try SystemCalls.rename(temporaryPath, to: path)
         } catch {
             discard()
             throw error
         }
-        let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folderDescriptor >= 0 {
-            fsync(folderDescriptor)
-            close(folderDescriptor)
-        }
+        SystemCalls.syncFolder(folder)
     }
 
     /// Removes the temporary file. Nothing is left under the final name that was not there before.

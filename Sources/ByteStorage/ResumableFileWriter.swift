@@ -39,12 +39,7 @@ package final class ResumableFileWriter: Sendable {
     deinit { close(descriptor) }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            done += try SystemCalls.call("write", path) {
-                pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            }
-        }
+        try SystemCalls.write(bytes, to: descriptor, at: offset, path: path)
     }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FileError) {
@@ -59,17 +54,13 @@ package final class ResumableFileWriter: Sendable {
     }
 
     /// Returns when everything written so far is on disk.
-    package func sync() throws(FileError) { _ = try SystemCalls.call("write to disk", path) { fsync(descriptor) } }
+    package func sync() throws(FileError) { try SystemCalls.sync(descriptor, path: path) }
 
     /// Syncs and gives the file its name.
     package func finish() throws(FileError) {
         try sync()
-        _ = try SystemCalls.call("rename to the final name", path) { rename(unfinishedPath, path) }
-        let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folderDescriptor >= 0 {
-            fsync(folderDescriptor)
-            close(folderDescriptor)
-        }
+        try SystemCalls.rename(unfinishedPath, to: path)
+        SystemCalls.syncFolder(folder)
     }
 
     /// Removes the hidden file.
