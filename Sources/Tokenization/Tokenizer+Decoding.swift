@@ -28,7 +28,7 @@ extension Tokenizer {
                 output += text
             case .text(let text):
                 Self.end(&run, into: &output)
-                output += UTF8Scanning.withSpaces(text)
+                UTF8Scanning.append(text, withSpacesTo: &output)
             }
         }
         Self.end(&run, into: &output)

@@ -185,7 +185,7 @@ struct TokenizerDescription {
                 continue
             }
             let kind: PieceKind = if piece == unknown { .unknown }
-                else if Vocabulary.byteValue(of: piece) != nil { .byte }
+                else if Vocabulary.byteValue(of: piece[...]) != nil { .byte }
                 else if special[id] == piece { .control } else { .normal }
             // Keys of a JSON object are distinct, so no piece is there already.
             _ = vocabulary.append(piece, score: 0, kind: kind)

@@ -52,14 +52,7 @@ enum UTF8Scanning {
         return true
     }
 
-    /// The bytes with each mark U+2581 turned back into a space.
-    static func withSpaces(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(bytes.count)
-        append(bytes, withSpacesTo: &result)
-        return result
-    }
-    /// A mark never joins bytes that `result` held before.
+    /// The bytes with each mark U+2581 turned back into a space. A mark never joins bytes that `result` held before.
     static func append(_ bytes: some Collection<UInt8>, withSpacesTo result: inout [UInt8]) {
         let start = result.count
         for byte in bytes {

@@ -64,7 +64,7 @@ extension Vocabulary {
                     modelFile, place, expected: "no BYTE piece, because byte_fallback is not set",
                     found: TokenizationError.quoted(bytes))
             }
-            if byteValue(of: Array(bytes)) == nil {
+            if byteValue(of: Array(bytes)[...]) == nil {
                 throw .malformed(
                     modelFile, place, expected: "a BYTE piece of the form <0xHH> with two upper-case digits",
                     found: TokenizationError.quoted(bytes))

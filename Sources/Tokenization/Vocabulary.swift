@@ -101,11 +101,10 @@ package struct Vocabulary: Sendable {
         kinds.append(kind)
         if bytes.count > longestPiece { longestPiece = bytes.count }
         if kind == .unknown { unknownID = id }
-        if kind == .byte, let value = Self.byteValue(of: bytes) { byteIDs[Int(value)] = id }
+        if kind == .byte, let value = Self.byteValue(of: bytes[...]) { byteIDs[Int(value)] = id }
     }
 
     /// The byte that a piece `<0xHH>` stands for; upper-case digits only, as SentencePiece writes them.
-    static func byteValue(of piece: [UInt8]) -> UInt8? { byteValue(of: piece[...]) }
     static func byteValue(of piece: ArraySlice<UInt8>) -> UInt8? {
         func digit(_ character: UInt8) -> UInt8? {
             switch character {
