@@ -43,7 +43,7 @@ package final class PanelEncoder {
         let (first, count) = try widen(panel: index, rows: rows, sourceType: sourceType)
         kernels.encode(source, layout: layout, grids: grids, into: out)
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: 16) { gains in
-            let sums = measure(out, first, count, gains: gains.baseAddress!)
+            let sums = measured(out, source, first, count, gains: gains.baseAddress!)
             guard (1..<8).contains(layout.type.traits.codeBits), sums.largest.isFinite else { return sums }
             return keepGain(of: out, gains: gains, sums, first, count)
         }
@@ -57,7 +57,7 @@ package final class PanelEncoder {
         let scales = panel.assumingMemoryBound(to: Float.self)
         let before = (0..<16).map { scales[$0] }
         for row in 0..<16 where gains[row] > 1 { scales[row] = Float(Double(scales[row]) * min(gains[row], Self.mostGain)) }
-        let after = measure(panel, first, count, gains: gains.baseAddress!)
+        let after = measured(panel, source, first, count, gains: gains.baseAddress!)
         if after.largest.isFinite && after.stored.isFinite { return after }
         // The values reach to the end of f32.
         for row in 0..<16 { scales[row] = before[row] }
@@ -67,9 +67,13 @@ package final class PanelEncoder {
     /// A row that lost more than a tenth of itself has other worries.
     private static let mostGain = 1.1
 
-    private func measure(_ panel: UnsafeRawPointer, _ first: Int, _ count: Int, gains: UnsafeMutablePointer<Double>) -> ErrorSums {
-        kernels.decode(panel, layout: layout, grids: grids.bytes, into: stored)
-        return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count, gains: gains)
+    /// A stored panel against its source values, of which `count` rows from row `first` of the tensor count.
+    private func measured(
+        _ panel: UnsafeRawPointer, _ floats: UnsafePointer<Float>, _ first: Int, _ count: Int, grids bytes: [UInt8]? = nil,
+        gains: UnsafeMutablePointer<Double>? = nil
+    ) -> ErrorSums {
+        kernels.decode(panel, layout: layout, grids: bytes ?? grids.bytes, into: stored)
+        return kernels.measure(floats, stored, columns: layout.columns, firstRow: first, rows: count, gains: gains)
     }
 
     /// Encodes the panels, in which errors are fed back, `layout.panelBytes` apart.
@@ -93,18 +97,13 @@ package final class PanelEncoder {
             kernels.encodeWithFeedback(
                 scratch.source, panels: count, layout: layout, feedback: feedback, grids: grids, scratch: scratch.work, into: place)
             for index in 0..<count {
-                let firstRow = (first + index) * PanelLayout.rowsPerPanel
+                let (firstRow, rowCount) = rowsOfPanel(first + index)
                 let (floats, panel) = (scratch.source + index * panelFloats, place + index * layout.panelBytes)
-                func measured() -> ErrorSums {
-                    kernels.decode(panel, layout: layout, grids: grids.bytes, into: stored)
-                    return kernels.measure(
-                        floats, stored, columns: layout.columns, firstRow: firstRow, rows: min(PanelLayout.rowsPerPanel, layout.rows - firstRow))
-                }
-                var sums = measured()
+                var sums = measured(panel, floats, firstRow, rowCount)
                 if !(sums.largest.isFinite && sums.stored.isFinite) {
                     // At the end of f32's range there is no room for what is fed back.
                     kernels.encode(floats, layout: layout, grids: grids, into: panel)
-                    sums = measured()
+                    sums = measured(panel, floats, firstRow, rowCount)
                 }
                 all.append(sums)
             }
@@ -136,16 +135,19 @@ package final class PanelEncoder {
         panel index: Int, rows: UnsafeRawPointer, sourceType: SourceType, stored panel: UnsafeRawPointer, grids: [UInt8]
     ) throws(NotFinite) -> ErrorSums {
         let (first, count) = try widen(panel: index, rows: rows, sourceType: sourceType)
-        kernels.decode(panel, layout: layout, grids: grids.isEmpty ? self.grids.bytes : grids, into: stored)
-        return kernels.measure(source, stored, columns: layout.columns, firstRow: first, rows: count)
+        return measured(panel, source, first, count, grids: grids.isEmpty ? nil : grids)
+    }
+
+    private func rowsOfPanel(_ index: Int) -> (first: Int, count: Int) {
+        let first = index * PanelLayout.rowsPerPanel
+        return (first, min(PanelLayout.rowsPerPanel, layout.rows - first))
     }
 
     private func widen(
         panel index: Int, rows: UnsafeRawPointer, sourceType: SourceType, into floats: UnsafeMutablePointer<Float>? = nil
     ) throws(NotFinite) -> (first: Int, count: Int) {
         precondition(index >= 0 && index < layout.panels, "panel \(index) of \(layout.panels)")
-        let first = index * PanelLayout.rowsPerPanel
-        let count = min(PanelLayout.rowsPerPanel, layout.rows - first)
+        let (first, count) = rowsOfPanel(index)
         do throws(NotFinite) {
             try kernels.widen(rows, sourceType, rows: count, columns: layout.columns, padded: layout.paddedColumns, into: floats ?? source)
         } catch {
