@@ -1,7 +1,7 @@
 import CKernels
 import Glibc
 
-/// The kernels of one instruction set. All sets give the same bits; they differ in speed only.
+/// The kernels of one instruction set. They differ in speed; exact operations give the same bits on all of them, see `ProductPrecision`.
 package struct KernelSet: @unchecked Sendable {  // Safe: points at a constant table that lives as long as the program.
     let table: UnsafePointer<ck_kernels>
 

@@ -81,13 +81,12 @@ struct RunningModel {
 
     /// - Parameters:
     ///   - pool: other threads than the model's own.
-    ///   - share: the part of the free memory that this model may take, where several run.
     ///   - note: gets a line about how the weights are kept, when that is worth knowing.
     func session(
-        context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, pool: WorkerPool? = nil, share: Double = 1,
+        context: Int, batch: Int? = nil, allLogits: Bool = false, logitRows: Int = 1, pool: WorkerPool? = nil,
         note: (String) -> Void = { _ in }
     ) throws -> LlamaSession {
-        let plan = placement.plan(for: model, context: context, element: element, share: share)
+        let plan = placement.plan(for: model, context: context, element: element)
         let session = try LlamaSession(
             model: model, context: context, batch: batch, allLogits: allLogits, logitRows: logitRows, element: element, precision: precision,
             kernels: kernels, pool: pool ?? self.pool)

@@ -20,7 +20,7 @@ struct WeightPlacement {
     /// Room for the pages that a pass touches beside weights and cache, and for other programs.
     private static let smallestReserve = 256 << 20
 
-    func plan(for model: LlamaModel, context: Int, element: KeyValueCache.Element, share: Double) -> ResidencyPlan {
+    func plan(for model: LlamaModel, context: Int, element: KeyValueCache.Element) -> ResidencyPlan {
         let units = model.weightRanges.map(\.count)
         if let residentBytes { return ResidencyPlan(unitBytes: units, budget: residentBytes) }
         let memory = MachineMemory()
@@ -28,7 +28,7 @@ struct WeightPlacement {
         let cache = KeyValueCache.byteCount(
             layers: shape.layers, heads: shape.keyValueHeads, headSize: shape.headSize, context: context, element: element)
         let reserve = max(Self.smallestReserve, Int(clamping: memory.limit) / 16)
-        let budget = Int(Double(max(0, Int(clamping: memory.obtainable) - reserve)) * share) - cache
+        let budget = max(0, Int(clamping: memory.obtainable) - reserve) - cache
         return ResidencyPlan(unitBytes: units, budget: max(0, budget))
     }
 

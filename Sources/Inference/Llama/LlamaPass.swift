@@ -5,7 +5,7 @@ import Tensors
 /// nothing is allocated or reference-counted on the way.
 ///
 /// Barriers per layer for few tokens: five. [norm, q k v] [rope, cache, attention] [o, residual] [norm, gate, up, SwiGLU] [down, residual]
-/// For many tokens the norms and the cache writes are shared out, which takes three more.
+/// For many tokens the norms and the cache writes are shared out, which takes three more; positions that are shared out take two more.
 struct LlamaPass {
     let shape: LlamaShape
     let kernels: KernelSet
