@@ -6,12 +6,16 @@ package import ModelFiles
 package import StrictJSON
 import Synchronization
 
-/// Runs an original model in f32 over windows of text, layer by layer, and writes the second moments of every linear layer's input.
+/// Runs a model in f32 over windows of text, layer by layer, and writes the second moments of every linear layer's input.
 ///
 /// Memory: the residual streams of all windows, the buffers of a few, and the Hessians of one layer.
 package final class CalibrationJob: Sendable {
     package struct Plan: Sendable {
+        /// The checkpoint that the calibration is for.
         package var model: CheckpointSource
+        /// The model that is run: the checkpoint itself, or a quantized file of it, so that each layer's inputs are those that the quantized layers
+        /// before it give.
+        package var runs: any LayerwiseModel
         package var windows: [[Int32]]
         package var windowSize: Int
         /// Inputs whose Hessian is wanted beside the diagonal.
@@ -21,10 +25,12 @@ package final class CalibrationJob: Sendable {
         package var output: String
 
         package init(
-            model: CheckpointSource, windows: [[Int32]], windowSize: Int = TextWindows.standardSize, hessians: Set<LinearInput>, provenance: JSONObject, output: String
+            model: CheckpointSource, runs: (any LayerwiseModel)? = nil, windows: [[Int32]], windowSize: Int = TextWindows.standardSize,
+            hessians: Set<LinearInput>, provenance: JSONObject, output: String
         ) {
+            precondition(runs.map { $0.configuration == model.configuration } ?? true, "a model of another shape is run")
             precondition(!windows.isEmpty && windows.allSatisfy { $0.count == windowSize }, "windows of unequal size")
-            (self.model, self.windows, self.windowSize, self.hessians) = (model, windows, windowSize, hessians)
+            (self.model, self.runs, self.windows, self.windowSize, self.hessians) = (model, runs ?? model, windows, windowSize, hessians)
             (self.provenance, self.output) = (provenance, output)
         }
     }
@@ -74,6 +80,7 @@ package final class CalibrationJob: Sendable {
         metadata.set(
             "shards",
             JSONValue(plan.model.shards.map { ["name": JSONValue($0.name), "bytes": JSONValue($0.bytes), "fingerprint": JSONValue($0.fingerprint.hex)] }))
+        if plan.runs !== plan.model { metadata.set("through", JSONValue(plan.runs.identity.hex)) }
         metadata.set("tokens_sha256", JSONValue(tokens.finalize().hex))
         metadata.set("window_size", JSONValue(plan.windowSize))
         metadata.set("windows", JSONValue(plan.windows.count))
@@ -99,19 +106,19 @@ package final class CalibrationJob: Sendable {
             }
             let engine = LayerwiseEngine(
                 configuration: configuration, windowSize: plan.windowSize, groupWindows: groupWindows, codes: false, kernels: kernels, pool: pool)
-            if first == 0 { try engine.embed(plan.windows.flatMap { $0 }, from: plan.model.embedding, into: states) }
+            if first == 0 { try engine.embed(plan.windows.flatMap { $0 }, from: plan.runs.embedding, into: states) }
             func report(_ done: Int) { progress(Progress(done: done, resumed: first, total: configuration.layers + 1)) }
-            plan.model.willNeed(layer: first)
+            plan.runs.willNeed(layer: first)
             for layer in first..<configuration.layers {
-                plan.model.willNeed(layer: layer + 1)
+                plan.runs.willNeed(layer: layer + 1)
                 try run(layer: layer, engine, states, writer)
-                plan.model.finished(layer: layer)
+                plan.runs.finished(layer: layer)
                 report(layer + 1)
                 if keep() { try save(layer + 1, states, writer) }
             }
             let moments = makeMoments(.outputHead)
             for tokens in engine.groups(of: states) {
-                try engine.observeOutput(norm: plan.model.outputNorm, tokens: tokens, of: states) { self.add($0, to: moments) }
+                try engine.observeOutput(norm: plan.runs.outputNorm, tokens: tokens, of: states) { self.add($0, to: moments) }
             }
             try write(moments, .outputHead, nil, writer)
             let id = try writer.finish()
@@ -126,10 +133,10 @@ package final class CalibrationJob: Sendable {
 
     /// All moments of a layer come from one pass over the windows.
     private func run(layer: Int, _ engine: LayerwiseEngine, _ states: HiddenStates, _ writer: CalibrationFileWriter) throws {
-        let weights = try plan.model.layer(layer)
+        let weights = try plan.runs.layer(layer)
         let moments = Dictionary(uniqueKeysWithValues: LinearInput.ofLayer.map { ($0, makeMoments($0)) })
         try engine.run(weights, .floats, on: states) { self.add($0, to: moments[$0.input]!) }
-        try engine.checkFinite(states, path: plan.model.path, place: "layer \(layer)")
+        try engine.checkFinite(states, path: plan.runs.path, place: "layer \(layer)")
         for input in LinearInput.ofLayer { try write(moments[input]!, input, layer, writer) }
     }
 

@@ -62,6 +62,8 @@ struct ConvertCommand: ParsableCommand {
     var feedback: Bool?
     @Flag(name: .customLong("no-importance"), help: "With --calibration and --no-feedback: do not weigh a column's errors by the size of its input either.")
     var noImportance = false
+    @Flag(name: .customLong("fit-grids"), inversion: .prefixedNo, help: "Fit the grids of q5, q4, q4s and q3 to each tensor. Default: with --calibration.")
+    var fitGrids: Bool?
     @Option(help: "Worker threads (default: as many as this process may use).") var threads: Int?
     @Option(help: "Tokens of context for --fit-ram and the memory estimate of --dry-run (default: the model's, at most 4096).") var context: Int?
     @Flag(name: .customLong("dry-run"), help: "Check everything, show the plan and write nothing.") var dryRun = false
@@ -87,7 +89,8 @@ struct ConvertCommand: ParsableCommand {
                 try matrices(), embedding: embeddingType?.type, output: outputType?.type, pins: tensorTypes.map(\.pin))
             let plan = try Preflight(
                 folder: folder, output: output, types: request,
-                weighting: ErrorWeighting(feedsBack: feedback ?? (calibration != nil || request.isMixed), weighsColumns: !noImportance), calibration: calibration,
+                weighting: ErrorWeighting(feedsBack: feedback ?? (calibration != nil || request.isMixed), weighsColumns: !noImportance,
+                    fitsGrids: fitGrids ?? (calibration != nil)), calibration: calibration,
                 isDryRun: dryRun)
             .check(kernels: kernels, threads: threads ?? CPUFacts().defaultThreads)
             for note in plan.model.notes { Terminal.note("quern: note: \(note)") }

@@ -47,14 +47,16 @@ package final class ConversionJob: Sendable {
 
     /// `progress` is called on the calling thread.
     package func run(progress: (Progress) -> Void) throws -> Result {
+        let plan = try plan.weighting.fitsGrids
+            ? plan.with(FittedGrids(for: plan, kernels: kernels, threads: threads), output: output) : plan
         let model = plan.model
         let records = DownloadRecords(folder: model.checkpoint.folder)
         let expected = model.checkpoint.shards.map { records.recordedSHA256(of: $0.name) }
-        let writer = try start()
+        let writer = try start(plan)
         do {
             let work = ConversionWork(
                 plan: plan, writer: writer, feedback: FeedbackStore(plan: plan, kernels: kernels, threads: threads), expected: expected)
-            try pipeline(work).run { progress(Progress(bytes: $0.bytes, total: $0.total)) }
+            try pipeline(plan, work).run { progress(Progress(bytes: $0.bytes, total: $0.total)) }
             let sources = zip(model.checkpoint.shards, work.shardDigests).map { ModelMetadata.Source(name: $0.name, bytes: $0.size, sha256: $1) }
             let metadata = ModelMetadata(
                 generator: ModelMetadata.Generator(name: ToolVersion.name, version: ToolVersion.text), options: plan.options, sources: sources,
@@ -88,7 +90,7 @@ package final class ConversionJob: Sendable {
     }
 
     /// Creates the temporary file. Inside the lock, so that it cannot be created and missed by `abandon`.
-    private func start() throws -> ModelFileWriter {
+    private func start(_ plan: ConversionPlan) throws -> ModelFileWriter {
         try stage.withLock { stage in
             guard case .before = stage else { throw ConversionError("\(output): the conversion was given up") }
             let writer = try ModelFileWriter(path: output, plan: plan.planned, extraReserve: plan.reserveBytes)
@@ -97,11 +99,12 @@ package final class ConversionJob: Sendable {
         }
     }
 
-    private func pipeline(_ work: ConversionWork) -> SlabPipeline {
-        let tensors = zip(plan.model.tensors, plan.layout.tensors).map { tensor, record in
-            SlabTensor(
-                name: record.name, shard: tensor.found.shardIndex, byteOffset: tensor.found.byteOffset, layout: record.layout,
-                source: tensor.source)
+    private func pipeline(_ plan: ConversionPlan, _ work: ConversionWork) -> SlabPipeline {
+        let tensors = plan.layout.tensors.enumerated().map { index, record in
+            let tensor = plan.model.tensors[index]
+            return SlabTensor(
+                name: record.name, shard: tensor.found.shardIndex, byteOffset: tensor.found.byteOffset, layout: record.layout, source: tensor.source,
+                grids: plan.grids[index])
         }
         return SlabPipeline(
             files: plan.model.checkpoint.shards.map(\.file), tensors: tensors, work: work, kernels: kernels,

@@ -1,4 +1,5 @@
 package import Architectures
+import Kernels
 package import ModelFiles
 import Quantization
 import Safetensors
@@ -10,9 +11,11 @@ package struct ConversionPlan: Sendable {
     package let model: CheckpointModel
     package let types: TypeAssignment
     /// In execution order, as the model's tensors.
-    package let planned: [PlannedTensor]
-    package let layout: ModelFilePlan
+    package private(set) var planned: [PlannedTensor]
+    package private(set) var layout: ModelFilePlan
     package let weighting: ErrorWeighting
+    /// Grids other than the default ones, in the order of the tensors.
+    private(set) var grids: [GridTables?]
 
     package init(model: CheckpointModel, types: TypeAssignment, weighting: ErrorWeighting = ErrorWeighting(), output: String) throws(ModelFileError) {
         self.model = model
@@ -24,6 +27,16 @@ package struct ConversionPlan: Sendable {
                 sourceType: tensor.source, grids: PanelEncoder.gridBytes(for: type))
         }
         layout = try ModelFilePlan(planned, path: output)
+        grids = planned.map { _ in nil }
+    }
+
+    /// The same plan with grids made for its tensors.
+    func with(_ fitted: FittedGrids, output: String) throws(ModelFileError) -> ConversionPlan {
+        var plan = self
+        plan.grids = fitted.tables
+        for (index, tables) in fitted.tables.enumerated() where tables != nil { plan.planned[index].grids = tables!.bytes }
+        plan.layout = try ModelFilePlan(plan.planned, path: output)
+        return plan
     }
 
     /// Bytes of the tensors, without padding between them.
@@ -87,6 +100,7 @@ package struct ConversionPlan: Sendable {
     var options: JSONObject {
         var options = types.options
         if weighting.option != "none" { options.set("error_weighting", JSONValue(weighting.option)) }
+        if weighting.fitsGrids { options.set("grids", "fitted") }
         return options
     }
 

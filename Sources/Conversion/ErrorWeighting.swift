@@ -9,11 +9,14 @@ package struct ErrorWeighting: Sendable {
     package var feedsBack: Bool
     /// Whether a column's errors count with the size of its input where nothing is fed back.
     package var weighsColumns: Bool
+    /// Whether each tensor gets grids of its own.
+    package var fitsGrids: Bool
 
-    package init(calibration: CalibrationFile? = nil, feedsBack: Bool = false, weighsColumns: Bool = true) {
+    package init(calibration: CalibrationFile? = nil, feedsBack: Bool = false, weighsColumns: Bool = true, fitsGrids: Bool = false) {
         self.calibration = calibration
         self.feedsBack = feedsBack
         self.weighsColumns = weighsColumns
+        self.fitsGrids = fitsGrids
     }
 
     /// As recorded in the file's options.

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// A piece of a shard that is read at once: whole panels of one tensor, or bytes that only count for the shard's digest.
@@ -21,6 +22,8 @@ struct SlabTensor: Sendable {
     var byteOffset: UInt64
     var layout: PanelLayout
     var source: SourceType
+    /// nil for the default ones.
+    var grids: GridTables? = nil
 
     static let targetBytes = 1 << 20
 

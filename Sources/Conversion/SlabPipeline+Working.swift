@@ -58,10 +58,11 @@ extension SlabPipeline {
         let index = slot.slab.tensor!
         let layout = tensors[index].layout
         guard !hasFailed(before: slot.sequence) else { return monitor.locked { release(slot) } }
-        if encoder?.layout != layout {
+        let grids = tensors[index].grids ?? DefaultGrids.tables(for: layout.type)
+        if encoder?.layout != layout || encoder?.grids !== grids {
             // The old one's scratch goes before the new one's comes.
             encoder = nil
-            encoder = PanelEncoder(layout: layout, kernels: kernels)
+            encoder = PanelEncoder(layout: layout, grids: grids, kernels: kernels)
         }
         let stored = UnsafeMutableRawBufferPointer(rebasing: slot.stored[..<(slot.slab.panels.count * layout.panelBytes)])
         do {

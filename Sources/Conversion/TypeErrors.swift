@@ -46,25 +46,15 @@ struct TypeErrors {
     private static func sample(
         _ model: CheckpointModel, _ tensor: CheckpointModel.Tensor, _ types: [StorageType], _ kernels: KernelSet
     ) throws -> [StorageType: Double] {
-        let rowBytes = tensor.columns * tensor.source.bytes, panelBytes = PanelLayout.rowsPerPanel * rowBytes
-        let count = (tensor.rows + PanelLayout.rowsPerPanel - 1) / PanelLayout.rowsPerPanel, tried = min(panels, count)
-        let source = UnsafeMutableRawBufferPointer.allocate(byteCount: tried * panelBytes, alignment: 64)
-        defer { source.deallocate() }
-        let places = (0..<tried).map { (2 * $0 + 1) * count / (2 * tried) }
-        for (number, panel) in places.enumerated() {
-            let first = panel * PanelLayout.rowsPerPanel, rows = min(PanelLayout.rowsPerPanel, tensor.rows - first)
-            let place = UnsafeMutableRawBufferPointer(rebasing: source[number * panelBytes..<number * panelBytes + rows * rowBytes])
-            try model.checkpoint.shards[tensor.found.shardIndex].file.read(into: place, at: tensor.found.byteOffset + UInt64(first * rowBytes))
-        }
+        let sample = try PanelSample(of: tensor, model, panels: panels)
         var result: [StorageType: Double] = [:]
         for type in types {
             let encoder = PanelEncoder(layout: layout(tensor, type), kernels: kernels)
             let stored = UnsafeMutableRawPointer.allocate(byteCount: encoder.layout.panelBytes, alignment: 64)
             defer { stored.deallocate() }
             var sums = ErrorSums()
-            for (number, panel) in places.enumerated() {
-                let rows = UnsafeRawPointer(source.baseAddress! + number * panelBytes)
-                if let errors = try? encoder.encode(panel: panel, rows: rows, sourceType: tensor.source, into: stored) { sums.add(errors) }
+            for (number, panel) in sample.panels.enumerated() {
+                if let errors = try? encoder.encode(panel: panel, rows: sample.rows(number), sourceType: tensor.source, into: stored) { sums.add(errors) }
             }
             // Where the sample says nothing: a factor of four per bit.
             result[type] = sums.signal > 0 && sums.noise.isFinite ? sums.noise / sums.signal : pow(4, -Double(type.traits.codeBits))

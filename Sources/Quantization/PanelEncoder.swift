@@ -5,17 +5,19 @@ package import Tensors
 /// Turns source rows into stored panels and measures what was lost. One per thread; it owns its scratch memory.
 package final class PanelEncoder {
     package let layout: PanelLayout
+    package let grids: GridTables
     private let kernels: KernelSet
-    private let grids: GridTables
     private let source: UnsafeMutablePointer<Float>
     private let stored: UnsafeMutablePointer<Float>
     private var feedbackScratch: FeedbackScratch?
 
     /// Scratch is 128 bytes per padded column: 3.7 MB at 28672 columns.
-    package init(layout: PanelLayout, kernels: KernelSet) {
+    ///
+    /// - Parameter grids: nil for the default ones.
+    package init(layout: PanelLayout, grids: GridTables? = nil, kernels: KernelSet) {
         self.layout = layout
         self.kernels = kernels
-        grids = DefaultGrids.tables(for: layout.type)
+        self.grids = grids ?? DefaultGrids.tables(for: layout.type)
         let bytes = layout.paddedColumns * PanelLayout.rowsPerPanel * 4
         source = aligned_alloc(64, bytes)!.assumingMemoryBound(to: Float.self)
         stored = aligned_alloc(64, bytes)!.assumingMemoryBound(to: Float.self)

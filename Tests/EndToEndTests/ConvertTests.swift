@@ -58,6 +58,26 @@ import Testing
         #expect(worst > 22 && worst < 24)
     }
 
+    /// With grids of its own for each tensor: the same bytes for any number of threads, and less lost.
+    @Test func fittedGrids() throws {
+        let scratch = try Scratch()
+        func convert(_ name: String, _ arguments: String...) throws {
+            let run = try QuernProcess.start(["convert", QuernProcess.fixture, "-o", scratch.path(name), "--type", "q3"] + arguments, in: "/tmp").finish()
+            #expect(run.code == 0, "\(run.errors)")
+        }
+        try convert("plain")
+        try convert("one", "--fit-grids", "--threads", "1")
+        try convert("five", "--fit-grids", "--threads", "5")
+        #expect(try scratch.bytes("five") == scratch.bytes("one"))
+        func mean(_ name: String) throws -> Double {
+            let verified = try QuernProcess.run("verify", scratch.path(name), "--against", QuernProcess.fixture, "--json")
+            #expect(verified.code == 0, "\(verified.errors)")
+            return try #require(try verified.json["mean_sqnr_db"]?.double)
+        }
+        #expect(try mean("one") > mean("plain") + 0.01)
+        #expect(try QuernProcess.run("inspect", scratch.path("one"), "--json").json["options"]?["grids"] == "fitted")
+    }
+
     @Test func damagedOrMissingCalibration() throws {
         let scratch = try Scratch()
         let missing = try QuernProcess.run("convert", QuernProcess.fixture, "-o", scratch.path("m.quern"), "--calibration", scratch.path("none.qcal"))

@@ -62,6 +62,51 @@ import Testing
         #expect(try scratch.names() == ["a", "b"])
     }
 
+    private func calibrated(_ scratch: Scratch, _ name: String, _ arguments: String...) throws -> String {
+        let run = try QuernProcess.run(
+            ["calibrate", QuernProcess.fixture, "--text", text, "--windows", "1", "-o", scratch.path(name)] + arguments, input: [])
+        #expect(run.code == 0, "\(run.errors)")
+        return scratch.path(name)
+    }
+
+    /// A calibration is bound to its checkpoint.
+    @Test func anotherCheckpointsCalibrationIsRefused() throws {
+        let scratch = try Scratch()
+        let calibration = try calibrated(scratch, "c.qcal"), other = try scratch.copyFixture()
+        try scratch.replace("\"use_cache\": true", "\"use_cache\": false", in: "checkpoint/config.json")
+        let run = try QuernProcess.run("convert", other, "--calibration", calibration, "-o", scratch.path("m.quern"))
+        #expect(run.code == 1 && run.errors.contains("was made from a checkpoint whose config.json"), "\(run.errors)")
+        #expect(try !scratch.names().contains("m.quern"))
+        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--calibration", calibration, "-o", scratch.path("m.quern")).code == 0)
+    }
+
+    /// Inputs as the quantized layers give them: other ones, and recorded as such.
+    @Test func calibrationThroughAFile() throws {
+        let scratch = try Scratch()
+        let file = try converted(scratch, type: "q3"), original = try calibrated(scratch, "a"), through = try calibrated(scratch, "b", "--through", file)
+        #expect(try scratch.bytes("a").count == scratch.bytes("b").count && scratch.bytes("a") != scratch.bytes("b"))
+        #expect(try String(decoding: scratch.bytes("b").prefix(1 << 16), as: UTF8.self).contains("\"through\""))
+        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--calibration", through, "-o", scratch.path("m.quern")).code == 0)
+        let other = try scratch.copyFixture()
+        try scratch.replace("\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06", in: "checkpoint/config.json")
+        let wrong = try QuernProcess.run("calibrate", other, "--text", text, "--windows", "1", "--through", file, "-o", scratch.path("c"))
+        #expect(wrong.code == 1 && wrong.errors.contains("was not made from"), "\(wrong.errors)")
+        #expect(original != through)
+    }
+
+    /// The report takes what eval prints, and only for the file that was evaluated.
+    @Test func reportTakesTheEvaluation() throws {
+        let scratch = try Scratch()
+        let file = try converted(scratch, type: "q4"), other = try converted(scratch, type: "q8")
+        let run = try QuernProcess.run("eval", file, "--text", text, "--against", QuernProcess.fixture, "--windows", "2", "--json")
+        #expect(run.code == 0, "\(run.errors)")
+        try run.output.write(toFile: scratch.path("eval.json"), atomically: true, encoding: .utf8)
+        let report = try QuernProcess.run("report", file, "--eval", scratch.path("eval.json"), "-o", scratch.path("r.html"), "--max-kld", "0.01")
+        #expect(report.code == 0, "\(report.errors)")
+        let wrong = try QuernProcess.run("report", other, "--eval", scratch.path("eval.json"), "-o", scratch.path("s.html"))
+        #expect(wrong.code == 1 && wrong.errors.contains("evaluate this file"), "\(wrong.errors)")
+    }
+
     @Test func calibrationRequestsAreExplained() throws {
         let scratch = try Scratch()
         let cases: [([String], Int32, String)] = [

@@ -22,6 +22,9 @@ struct CalibrateCommand: ParsableCommand {
             Without --text the model writes the text itself: sampling at temperature 1 from the begin token. Every token of it needs all weights \
             once, so for a large model give --sample-from, a .quern file of it, which is smaller and faster.
 
+            With --through, the inputs of each layer are what the quantized layers before it give, instead of the original ones (the sequential inputs \
+            of GPTQ): calibrate, convert, calibrate again through that file, convert again with the second calibration.
+
             A run of more than half a minute keeps what is done in hidden files beside the output; the same command goes on from there.
 
             \(ExitCodes.help)
@@ -35,6 +38,8 @@ struct CalibrateCommand: ParsableCommand {
     @Option(name: .customLong("sample-from"), help: ArgumentHelp("Without --text: let this .quern file write the text.", valueName: "file"), completion: .file())
     var sampleFrom: String?
     @Option(help: "Without --text: seed of the sampling.") var seed: UInt64 = 1
+    @Option(help: ArgumentHelp("Take the inputs from this .quern file of the checkpoint instead.", valueName: "file"), completion: .file(extensions: ["quern"]))
+    var through: String?
     @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
     @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: half of what is free.", valueName: "gb")) var memory: Double?
     @Flag(help: "Write one JSON object.") var json = false
@@ -61,7 +66,7 @@ struct CalibrateCommand: ParsableCommand {
             let (tokens, source) = try makeText(checkpoint, model, kernels, pool, &meter)
             let job = CalibrationJob(
                 plan: CalibrationJob.Plan(
-                    model: model, windows: tokens, hessians: hessians ? Set(LinearInput.allCases) : [],
+                    model: model, runs: try through.map { try quantized($0, of: model, kernels) }, windows: tokens, hessians: hessians ? Set(LinearInput.allCases) : [],
                     provenance: [
                         "generator": ["name": JSONValue(ToolVersion.name), "version": JSONValue(ToolVersion.text)], "text": JSONValue(source),
                         "options": ["windows": JSONValue(windows)],
@@ -84,6 +89,15 @@ struct CalibrateCommand: ParsableCommand {
             meter.clear()
             try show(output, id, tokens.count, seconds: Terminal.seconds() - start)
         }
+    }
+
+    private func quantized(_ path: String, of model: CheckpointSource, _ kernels: KernelSet) throws -> any LayerwiseModel {
+        let file = try EvaluatedFile(path: path, kernels: kernels)
+        let made = file.reader.metadata.sources.map { "\($0.name) \($0.bytes)" }.sorted(), found = model.shards.map { "\($0.name) \($0.bytes)" }.sorted()
+        guard file.source.configuration == model.configuration, made == found else {
+            throw ConversionError("\(path): it was not made from \(folder): config or shards differ; give a file that was converted from this checkpoint")
+        }
+        return file.source
     }
 
     private var defaultOutput: String {

@@ -74,7 +74,7 @@ struct EvalCommand: ParsableCommand {
             let figures = try evaluation.run(text, finished: finished) { progress.show($0, resumed: finished.count) }
             progress.finish()
             let report = EvaluationReport(
-                figures: figures, stages: stages, text: text, referenceNote: reference?.note, seconds: Terminal.seconds() - start)
+                figures: figures, stages: stages, text: text, identity: own.source.identity, referenceNote: reference?.note, seconds: Terminal.seconds() - start)
             if json { Terminal.document(report.document) } else { print(report.text) }
         }
     }

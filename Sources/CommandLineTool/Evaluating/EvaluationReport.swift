@@ -1,6 +1,7 @@
 import Evaluation
 import Kernels
 import LayerwiseInference
+import ModelFiles
 import StrictJSON
 
 /// The result of `eval` as text and as JSON.
@@ -8,12 +9,15 @@ struct EvaluationReport {
     let figures: [WindowFigures]
     let stages: EvaluationStages
     let windowed: TextWindows
+    /// SHA-256 of the file's first 4096 bytes, which hold the digests of the rest.
+    let identity: Digest32
     let referenceNote: String?
     let seconds: Double
     private let summary: EvaluationSummary
 
-    init(figures: [WindowFigures], stages: EvaluationStages, text: TextWindows, referenceNote: String?, seconds: Double) {
-        (self.figures, self.stages, windowed, self.referenceNote, self.seconds) = (figures, stages, text, referenceNote, seconds)
+    init(figures: [WindowFigures], stages: EvaluationStages, text: TextWindows, identity: Digest32, referenceNote: String?, seconds: Double) {
+        (self.figures, self.stages, windowed, self.identity) = (figures, stages, text, identity)
+        (self.referenceNote, self.seconds) = (referenceNote, seconds)
         summary = EvaluationSummary(figures, variant: stages.main)
     }
 
@@ -30,7 +34,7 @@ struct EvaluationReport {
 
     var document: JSONObject {
         var object: JSONObject = [
-            "windows": JSONValue(summary.windows), "windows_in_text": JSONValue(windowed.available), "window_size": JSONValue(windowed.size),
+            "file_sha256": JSONValue(identity.hex), "windows": JSONValue(summary.windows), "windows_in_text": JSONValue(windowed.available), "window_size": JSONValue(windowed.size),
             "scored": JSONValue(summary.logLoss.count), "kv": JSONValue(stages.element.rawValue), "perplexity": JSONValue(summary.perplexity),
             "perplexity_uncertainty": JSONValue(summary.perplexityUncertainty),
             "perplexity_uncertainty_by_windows": JSONValue(summary.perplexityUncertaintyByWindows),
