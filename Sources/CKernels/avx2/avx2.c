@@ -7,6 +7,7 @@
 #define CK_TILE_PANELS 1
 #define CK_SCALED_DOT 1
 #define CK_TILE_PRODUCT "../avx2/tile_product.h"
+#define CK_TILE_WORDS 1
 #define CK_TILE_TOKENS 4
 #define CK_TILE_TOKENS_16 4
 #define CK_ATTEND_TILE 4

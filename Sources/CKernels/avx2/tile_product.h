@@ -20,26 +20,22 @@ CK_INLINE void tile_four_columns(__m256i *sums, __m256i x, __m256i row0, __m256i
             : [t] "=&x"(t), [x] "+&x"(x), [sum0] "+&x"(sums[0]), [sum1] "+&x"(sums[1])
             : [row0] "x"(row0), [row1] "x"(row1), [scale0] "x"(scale0), [scale1] "x"(scale1));
 }
-// The same with signed codes up to +-128: their magnitudes times the activations with their signs.
-CK_INLINE void tile_four_columns_signed(__m256i *sums, __m256i x, __m256i row0, __m256i row1, __m256i scale0, __m256i scale1) {
-    __m256i t;
-    __asm__("vpsignb %[row0], %[x], %[t]\n\t"
-            "vpsignb %[row1], %[x], %[x]\n\t"
-            "vpmaddubsw %[t], %[size0], %[t]\n\t"
-            "vpmaddubsw %[x], %[size1], %[x]\n\t"
-            "vpmaddwd %[scale0], %[t], %[t]\n\t"
-            "vpmaddwd %[scale1], %[x], %[x]\n\t"
-            "vpaddd %[t], %[sum0], %[sum0]\n\t"
-            "vpaddd %[x], %[sum1], %[sum1]"
-            : [t] "=&x"(t), [x] "+&x"(x), [sum0] "+&x"(sums[0]), [sum1] "+&x"(sums[1])
-            : [row0] "x"(row0), [row1] "x"(row1), [size0] "x"(_mm256_abs_epi8(row0)), [size1] "x"(_mm256_abs_epi8(row1)), [scale0] "xm"(scale0),
-              [scale1] "xm"(scale1));
+CK_INLINE void tile_total_avx2(const tile_weights *w, const int tokens, int64_t k0, int64_t k1, __m256 (*window)[2], float *out, int64_t token_stride) {
+    for (int t = 0; t < tokens; t++)
+        for (int half = 0; half < 2; half++) {
+            float *place = out + t * token_stride + 8 * half;
+            const __m256 total = k0 + k1 ? _mm256_loadu_ps(place) : _mm256_setzero_ps();
+            _mm256_storeu_ps(place, _mm256_fmadd_ps(window[t][half], _mm256_load_ps((const float *)w->factor[k1 / 256] + 8 * half), total));
+        }
 }
+
+#include "tile_words.h"
 
 CK_INLINE void tile_product(const tile_weights *w, const int sides, const int tokens, const int type, const ck_activations *x, int64_t token, int64_t k0,
                             int64_t columns, float *out, int64_t token_stride) {
     _Static_assert(CK_TILE_PANELS == 1 && CK_TILE_TOKENS <= 4, "a tile is one panel by up to four tokens");
     (void)sides;
+    if (!tile_biased(type)) return tile_words_product(w, tokens, x, token, k0, columns, out, token_stride);
     const uint8_t *codes = tile_activations(x, type) + token * x->stride + k0;
     const float *scales = x->scale + token * (x->padded / 32) + k0 / 32;
     const int block = type == CK_Q4 ? 16 : 32;
@@ -53,7 +49,7 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
             if (k % 64 == 0)
                 for (int t = 0; t < tokens; t++) __builtin_prefetch(codes + (tokens + t) * x->stride + k);
             for (int t = 0; t < tokens; t++)
-                for (int half = 0; half < 2; half++) sums[t][half] = tile_biased(type) ? tile_half(&w->start[k / 32][0], half) : _mm256_setzero_si256();
+                for (int half = 0; half < 2; half++) sums[t][half] = tile_half(&w->start[k / 32][0], half);
             _Pragma("clang loop unroll(full)")
             for (int group = 0; group < 8; group++) {
                 const int8_t *rows = w->codes[k / 4 + group][0];
@@ -61,8 +57,7 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
                 _Pragma("clang loop unroll(full)")
                 for (int t = 0; t < tokens; t++) {
                     const __m256i four = broadcast_four((const int8_t *)codes + t * x->stride + k + 4 * group);
-                    if (!tile_biased(type)) tile_four_columns_signed(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
-                    else tile_four_columns(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
+                    tile_four_columns(sums[t], four, tile_half(rows, 0), tile_half(rows, 1), tile_half(pair, 0), tile_half(pair, 1));
                 }
             }
             for (int t = 0; t < tokens; t++) {
@@ -70,12 +65,7 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
                 for (int half = 0; half < 2; half++) window[t][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[t][half]), scale, window[t][half]);
             }
         }
-        for (int t = 0; t < tokens; t++)
-            for (int half = 0; half < 2; half++) {
-                float *place = out + t * token_stride + 8 * half;
-                const __m256 total = k0 + k1 ? _mm256_loadu_ps(place) : _mm256_setzero_ps();
-                _mm256_storeu_ps(place, _mm256_fmadd_ps(window[t][half], _mm256_load_ps((const float *)w->factor[k1 / 256] + 8 * half), total));
-            }
+        tile_total_avx2(w, tokens, k0, k1, window, out, token_stride);
     }
 }
 #endif

@@ -7,7 +7,12 @@
 
 enum { CK_TILE_COLUMNS = 512 };
 typedef struct {
-    int8_t codes[CK_TILE_COLUMNS / 4][CK_TILE_PANELS][64];  // [columns / 4][panel][row][4]
+    union {
+        int8_t codes[CK_TILE_COLUMNS / 4][CK_TILE_PANELS][64];  // [columns / 4][panel][row][4]
+#if CK_TILE_WORDS
+        int16_t words[CK_TILE_COLUMNS / 4][2][32];  // [columns / 4][even or odd columns][row][2], times the block scale, of one panel
+#endif
+    };
     union {
         f32x16 scale[CK_TILE_COLUMNS / 16][CK_TILE_PANELS];  // [block][panel]; requantized: [128 columns][panel]
         i32x16 pair[CK_TILE_COLUMNS / 16][CK_TILE_PANELS];   // the same as a pair of equal words, where CK_SCALED_DOT multiplies integers with it
@@ -21,6 +26,15 @@ _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch ho
 #if CK_REQUANTIZE
 #include "tile_requantize.h"
 #endif
+
+// Four columns of one panel.
+CK_INLINE void tile_store(tile_weights *w, int64_t group, const int side, const int type, i32x16 codes, i32x16 scale) {
+#if CK_TILE_WORDS
+    if (!tile_biased(type)) return tile_store_words(w, group, codes, scale);
+#endif
+    (void)type, (void)scale;
+    bytes_store(w->codes[group][side], codes);
+}
 
 // Columns k0 ..< k0 + columns of one panel; columns is a multiple of 128.
 CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel, const int type, const int requantize, grid_lookup table,
@@ -38,14 +52,14 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
                 scales[b] = planes_scale(header, type);
                 for (int group = 0; group < 8; group++) {
                     i32x16 z = bytes_sub(planes_values(superblock + header_size + planes_codes_of_32(type) * b, type, group, grid, table), bias);
-                    bytes_store(w->codes[at / 4 + group][side], z);
+                    tile_store(w, at / 4 + group, side, type, z, scales[b]);
                     if (tile_biased(type)) sums[b] = tile_sum(sums[b], z);
                 }
             } else if (type == CK_Q8) {
                 scales[b] = lane_from_u8(header);
                 for (int line = 0; line < 8; line++) {
                     i32x16 z = bytes_load(superblock + header_size + 512 * b + 64 * line) ^ (int32_t)0x80808080;
-                    bytes_store(w->codes[at / 4 + line][side], z);
+                    tile_store(w, at / 4 + line, side, type, z, scales[b]);
                     if (tile_biased(type)) sums[b] = tile_sum(sums[b], z);
                 }
             } else {
