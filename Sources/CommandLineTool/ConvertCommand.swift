@@ -22,8 +22,8 @@ struct ConvertCommand: ParsableCommand {
 
             With --target-bpw, --target-size or --fit-ram every tensor gets the type that keeps the expected loss least within the \
             target, which is never exceeded. Bits per weight count every byte of every tensor over all parameters. Loss is the sum over the \
-            tensors of sensitivity x relative squared error; the errors are measured on a sample of each tensor, the sensitivities are an estimate by kind \
-            of tensor, made without data. --dry-run shows the plan; it stands in the file, too.
+            tensors of sensitivity x relative squared error. The errors are measured on a sample of each tensor; the sensitivities by 'quern sensitivity' \
+            (--sensitivities), or they are an estimate by kind of tensor, made without data. --dry-run shows the plan; it stands in the file, too.
 
             With --feedback the rounding error of a column is compensated by the columns after it, as far as their inputs go together (LDLQ, the \
             order of work of GPTQ). How far they do is measured by calibrate; without --calibration it is estimated from the weights themselves. SQNR gets \
@@ -57,6 +57,8 @@ struct ConvertCommand: ParsableCommand {
     var tensorTypes: [PinOption] = []
     @Option(help: ArgumentHelp("Second moments of the layers' inputs, made by calibrate. Errors are then fed back, unless --no-feedback is given.", valueName: "file"))
     var calibration: String?
+    @Option(help: ArgumentHelp("What an error of each matrix costs, made by sensitivity. Only where types are mixed.", valueName: "file"), completion: .file())
+    var sensitivities: String?
     @Flag(inversion: .prefixedNo, help: ArgumentHelp(
         "Feed the error of each column back to the columns after it. Default: with --calibration."))
     var feedback: Bool?
@@ -76,6 +78,7 @@ struct ConvertCommand: ParsableCommand {
         let targets = [targetBitsPerWeight.map { _ in "--target-bpw" }, targetSize.map { _ in "--target-size" }, memory.map { _ in "--fit-ram" }].compactMap { $0 }
         if targets.count > 1 { throw ValidationError("\(targets.joined(separator: " and ")) exclude each other; give one target.") }
         if let target = targets.first, type != nil { throw ValidationError("--type is one type for all matrices and \(target) mixes types; give one of them.") }
+        if sensitivities != nil, targets.isEmpty { throw ValidationError("--sensitivities is for mixed types; give --target-bpw, --target-size or --fit-ram as well.") }
         if let bits = targetBitsPerWeight, !(bits > 0 && bits <= 32) { throw ValidationError("--target-bpw must be above 0 and at most 32, not \(bits).") }
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be 1 ... 1024, not \(threads).") }
         if let context, !(1...(1 << 24)).contains(context) { throw ValidationError("--context must be 1 ... \(1 << 24), not \(context).") }
@@ -90,7 +93,7 @@ struct ConvertCommand: ParsableCommand {
             let plan = try Preflight(
                 folder: folder, output: output, types: request,
                 weighting: ErrorWeighting(feedsBack: feedback ?? (calibration != nil || request.isMixed), weighsColumns: !noImportance,
-                    fitsGrids: fitGrids ?? (calibration != nil)), calibration: calibration,
+                    fitsGrids: fitGrids ?? (calibration != nil)), calibration: calibration, sensitivities: sensitivities,
                 isDryRun: dryRun)
             .check(kernels: kernels, threads: threads ?? CPUFacts().defaultThreads)
             for note in plan.model.notes { Terminal.note("quern: note: \(note)") }

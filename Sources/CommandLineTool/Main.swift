@@ -13,6 +13,7 @@ struct Quern: AsyncParsableCommand {
             RunCommand.self,
             EvalCommand.self,
             CalibrateCommand.self,
+            SensitivityCommand.self,
             BenchCommand.self,
             TokenizeCommand.self,
         ])

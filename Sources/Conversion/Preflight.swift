@@ -12,17 +12,21 @@ package struct Preflight {
     package var weighting: ErrorWeighting
     /// A calibration file to open for `weighting`.
     package var calibration: String?
+    /// A sensitivity file for a mixture of types.
+    package var sensitivities: String?
     /// Nothing is written or removed, so the output may be in the way of nothing.
     package var isDryRun: Bool
 
     package init(
-        folder: String, output: String, types: TypeRequest, weighting: ErrorWeighting = ErrorWeighting(), calibration: String? = nil, isDryRun: Bool
+        folder: String, output: String, types: TypeRequest, weighting: ErrorWeighting = ErrorWeighting(), calibration: String? = nil,
+        sensitivities: String? = nil, isDryRun: Bool
     ) {
         self.folder = folder
         self.output = output
         self.types = types
         self.weighting = weighting
         self.calibration = calibration
+        self.sensitivities = sensitivities
         self.isDryRun = isDryRun
     }
 
@@ -35,12 +39,13 @@ package struct Preflight {
         if nameIsUsable { checkOutput(model, &faults) }
         var weighting = weighting
         if let calibration { weighting.calibration = CalibrationCheck(path: calibration).open(for: model, &faults) }
+        let measured = sensitivities.flatMap { SensitivityCheck(path: $0).open(for: model, &faults) }
         var plan: ConversionPlan?
         // A mixture is chosen by reading the checkpoint: only where nothing else is wrong.
         if let model, faults.isEmpty || !types.isMixed {
             do {
                 plan = try ConversionPlan(
-                    model: model, types: try TypeAssignment(types, model: model, kernels: kernels, threads: threads),
+                    model: model, types: try TypeAssignment(types, model: model, sensitivities: measured, kernels: kernels, threads: threads),
                     weighting: weighting, output: output)
             } catch let error as ConversionError { faults += error.faults } catch { faults.append("\(error)") }
         }

@@ -13,7 +13,7 @@ import Testing
 
 private let folder = String(#filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")) + "/Tests/Fixtures/tiny-docs"
 
-private func checkpoint() throws -> CheckpointSource {
+func checkpoint() throws -> CheckpointSource {
     let model = try CheckpointModel.open(folder: folder, withTokenizer: false)
     return try CheckpointSource(checkpoint: model.checkpoint, configuration: model.configuration, configText: model.configText, dropsCache: false)
 }

@@ -94,6 +94,29 @@ import Testing
         #expect(original != through)
     }
 
+    /// Measured sensitivities decide over a mixture, and are bound to their checkpoint.
+    @Test func sensitivitiesDecideOverTypes() throws {
+        let scratch = try Scratch()
+        let measure = ["sensitivity", QuernProcess.fixture, "--text", text, "--windows", "1", "--layers", "2"]
+        for (name, threads) in [("a", "1"), ("b", "2")] {
+            let run = try QuernProcess.run(measure + ["-o", scratch.path(name), "--threads", threads, "--json"], input: [])
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(try run.json["measured_layers"] == [0, 7])
+        }
+        #expect(try scratch.bytes("a") == scratch.bytes("b"))
+        func convert(_ folder: String, _ arguments: String...) throws -> QuernProcess {
+            try QuernProcess.run(["convert", folder, "--target-bpw", "4.5", "--no-feedback", "--dry-run", "--json"] + arguments, input: [])
+        }
+        let measured = try convert(QuernProcess.fixture, "--sensitivities", scratch.path("a")), estimated = try convert(QuernProcess.fixture)
+        #expect(measured.code == 0 && measured.errors.contains("sensitivities: measured, file "), "\(measured.errors)")
+        #expect(measured.output != estimated.output)
+        let other = try scratch.copyFixture()
+        try scratch.replace("\"use_cache\": true", "\"use_cache\": false", in: "checkpoint/config.json")
+        let wrong = try convert(other, "--sensitivities", scratch.path("a"))
+        #expect(wrong.code == 1 && (wrong.errors + wrong.output).contains("was made from a checkpoint whose config.json"), "\(wrong.errors)")
+        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--sensitivities", scratch.path("a"), "--dry-run").code == 64)
+    }
+
     /// The report takes what eval prints, and only for the file that was evaluated.
     @Test func reportTakesTheEvaluation() throws {
         let scratch = try Scratch()

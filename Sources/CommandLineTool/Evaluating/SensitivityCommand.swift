@@ -1,0 +1,142 @@
+import Architectures
+import ArgumentParser
+import ByteStorage
+import Calibration
+import CalibrationFiles
+import Conversion
+import HostFacts
+import Kernels
+import LayerwiseInference
+import ModelFiles
+import StrictJSON
+import Tokenization
+
+struct SensitivityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sensitivity", abstract: "Measures what an error of each matrix costs, for convert --sensitivities.",
+        discussion: """
+            Runs the original model in f32 over windows of 512 tokens of the text, layer by layer, and beside it, for each matrix of the layers that are \
+            tried, the model with noise in this matrix alone. The divergence of each from the original, over the relative squared error of the noise, is \
+            the matrix's sensitivity. Layers that are not tried get values between those of their neighbours. The same checkpoint, text and options give \
+            the same bytes.
+
+            The model is read once. The time is that of 7 x (half of the tried layers) passes over the windows, and a few more.
+
+            \(ExitCodes.help)
+            """)
+
+    @Argument(help: "The checkpoint's folder.", completion: .directory) var folder: String
+    @Option(help: "The text, UTF-8. Take one like what the model will be used for.", completion: .file()) var text: String
+    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write (default: FOLDER.qsens, here).", valueName: "file")) var output: String?
+    @Option(help: "Use N windows, spread evenly over the text.") var windows = 4
+    @Option(help: "Try the matrices of N layers; the first and the last two are among them.") var layers = 8
+    @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
+    @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: half of what is free.", valueName: "gb")) var memory: Double?
+    @Flag(help: "Write one JSON object.") var json = false
+
+    func validate() throws {
+        if windows < 1 { throw ValidationError("--windows must be at least 1.") }
+        if layers < 2 { throw ValidationError("--layers must be at least 2.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
+        if let memory, !(memory > 0 && memory < 1e6) { throw ValidationError("--memory must be a number of GB above 0.") }
+    }
+
+    func run() throws {
+        try ErrorPresentation.run(json: json) {
+            let start = Terminal.seconds()
+            let kernels = try KernelSet.selected()
+            let checkpoint = try CheckpointModel.open(folder: folder)
+            let model = try CheckpointSource(
+                checkpoint: checkpoint.checkpoint, configuration: checkpoint.configuration, configText: checkpoint.configText,
+                dropsCache: checkpoint.shardBytes > MachineMemory().obtainable / 2)
+            let pool = WorkerPool(threads: threads ?? CPUFacts().defaultThreads)
+            let bytes = try InputText.readFile(text)
+            let windowed = try windowed(bytes)
+            let tried = SensitivityJob.spread(layers, over: model.configuration.layers)
+            try checkMemory(model.configuration, windowed.windows.count, tried.count, pool)
+            let output = output ?? defaultOutput
+            guard [.missing, .file].contains(Folders.kind(of: output)), !ModelFileReader.looksLikeModelFile(output) else {
+                throw ConversionError("\(output): something else than a sensitivity file is there; choose another name with -o")
+            }
+            let job = SensitivityJob(model: model, windows: windowed.windows, scored: windowed.scored, layers: tried, kernels: kernels, pool: pool)
+            var meter = StepMeter(isQuiet: json)
+            let measured = try job.run { meter.show("measuring", done: $0, of: 1) }
+            meter.clear()
+            let values = checkpoint.tensors.filter { !$0.expected.role.isNorm }.map { tensor in
+                (name: tensor.expected.name, value: SensitivityJob.value(tensor.expected.role, layer: tensor.expected.layer, of: measured))
+            }
+            let file = SensitivityFile.encoded(configDigest: model.configDigest, values: values, provenance: [
+                "generator": ["name": JSONValue(ToolVersion.name), "version": JSONValue(ToolVersion.text)],
+                "text": ["kind": "file", "bytes": JSONValue(bytes.count), "sha256": JSONValue(Digest32.of(bytes).hex)],
+                "windows": JSONValue(windowed.windows.count), "window_size": JSONValue(windowed.size), "relative_error": JSONValue(job.relativeError),
+                "measured_layers": JSONValue(tried.map { JSONValue($0) }),
+            ])
+            try write(file, to: output)
+            show(output, measured, windowed.windows.count, tried, seconds: Terminal.seconds() - start)
+        }
+    }
+
+    private var defaultOutput: String {
+        let name = AtomicFileWriter.split(Folders.canonical(folder) ?? folder).name
+        return "\(name.isEmpty || name == "." ? "model" : name).qsens"
+    }
+
+    private func windowed(_ bytes: [UInt8]) throws -> TextWindows {
+        let tokenizer = try TokenizeCommand.open(folder)
+        let ids = tokenizer.encode(bytes, addBOS: tokenizer.addsBegin, parseSpecial: false)
+        let size = TextWindows.standardSize
+        guard ids.count >= size else { throw ConversionError("\(text): \(ids.count) tokens, expected at least \(size); give a longer text") }
+        return TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
+    }
+
+    private func checkMemory(_ configuration: LlamaConfiguration, _ windows: Int, _ layers: Int, _ pool: WorkerPool) throws {
+        let budget = memory.map { Int($0 * 1e9) } ?? Int(clamping: MachineMemory().obtainable / 2)
+        let needed = SensitivityJob.memory(configuration, windows: windows, windowSize: TextWindows.standardSize, layers: layers, threads: pool.threads)
+        guard needed > budget else { return }
+        throw ConversionError(
+            "\(folder): \(windows) windows and \(layers) layers need \(Quantities.bytes(UInt64(needed))) of memory, \(Quantities.bytes(UInt64(budget))) may be used; "
+                + "give fewer --windows or --layers, or more with --memory")
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws {
+        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count))
+        do {
+            var failure: FileError?
+            bytes.withUnsafeBytes { bytes in
+                do throws(FileError) { try writer.write(bytes, at: 0) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            try writer.finish(size: UInt64(bytes.count))
+        } catch {
+            writer.discard()
+            throw error
+        }
+    }
+
+    private func show(_ output: String, _ measured: [SensitivityJob.Measured], _ windows: Int, _ tried: [Int], seconds: Double) {
+        let tokens = windows * TextWindows.standardSize
+        if json {
+            Terminal.document([
+                "file": JSONValue(output), "windows": JSONValue(windows), "tokens": JSONValue(tokens), "measured_layers": JSONValue(tried.map { JSONValue($0) }),
+                "seconds": JSONValue(seconds), "peak_memory_bytes": JSONValue(MachineMemory.peakResident() ?? 0),
+            ])
+            return
+        }
+        var table = TextTable(["kind", "smallest", "mean", "largest"])
+        for role in TensorRole.allCases {
+            let values = measured.filter { $0.role == role }.map(\.value)
+            guard let least = values.min(), let most = values.max() else { continue }
+            table.add([role.rawValue, Quantities.short(least), Quantities.short(values.reduce(0, +) / Double(values.count)), Quantities.short(most)])
+        }
+        print("""
+            \(output)
+              text         \(windows) windows, \(tokens) tokens
+              layers       \(tried.map(String.init).joined(separator: ", "))
+              time         \(Quantities.duration(seconds))
+              peak memory  \(Quantities.bytes(MachineMemory.peakResident() ?? 0)) resident (VmHWM)
+
+            nats per token over relative squared error:
+            \(table.text)
+            """)
+    }
+}
