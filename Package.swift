@@ -49,6 +49,8 @@ let package = Package(
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
         // Beside both halves and used by either: original and quantized models layer by layer
         library("LayerwiseInference", uses: ["Safetensors", "ModelFiles", "Architectures", "Tensors", "Kernels", "ByteStorage", "StrictJSON"]),
+        // Above Inference, below whole jobs: what a running model keeps between runs
+        library("SessionFiles", uses: ["Inference", "Kernels", "ModelFiles", "StrictJSON", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
