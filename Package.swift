@@ -44,6 +44,7 @@ let package = Package(
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
+        library("ChatTemplates", uses: ["StrictJSON"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
@@ -56,7 +57,7 @@ let package = Package(
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
+        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "ByteStorage", "Kernels"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
@@ -64,7 +65,7 @@ let package = Package(
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
             "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
-            "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
@@ -79,6 +80,7 @@ let package = Package(
         tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
+        tests("ChatTemplatesTests", uses: ["ChatTemplates", "StrictJSON"]),
         tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
