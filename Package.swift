@@ -33,6 +33,7 @@ let package = Package(
         library("ByteStorage"),
         library("HostFacts"),
         library("StrictJSON"),
+        library("LineEditing"),
         // Layer 1: vocabulary
         library("Tensors"),
         // Layer 2: kernels, files, text
@@ -64,7 +65,7 @@ let package = Package(
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Conversion", "Generation", "SessionFiles", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
             "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
@@ -75,6 +76,7 @@ let package = Package(
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
+        tests("LineEditingTests", uses: ["LineEditing"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
@@ -85,7 +87,7 @@ let package = Package(
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
-            "Inference", "Generation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
+            "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage", "AllocationCounter",
         ]),
         tests("EvaluationTests", uses: [

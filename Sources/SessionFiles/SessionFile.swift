@@ -20,7 +20,9 @@ package final class SessionFile {
             head = try Self.bytes(file, 0..<Int(min(file.size, UInt64(SessionHeader.byteCount))))
         } catch { throw SessionFileError(error) }
         let fileBytes = file.size
-        header = try head.withUnsafeBytes { raw throws(SessionFileError) in try SessionHeader(decoding: raw, fileBytes: fileBytes, path: path) }
+        header = try head.withUnsafeBufferPointer { head throws(SessionFileError) in
+            try SessionHeader(decoding: UnsafeRawBufferPointer(head), fileBytes: fileBytes, path: path)
+        }
         // The header's numbers give the file's real size, so this lies inside it.
         let text: [UInt8]
         do throws(FileError) { text = try Self.bytes(file, SessionHeader.byteCount..<header.cacheOffset) } catch { throw SessionFileError(error) }
