@@ -58,14 +58,15 @@ let package = Package(
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "ByteStorage", "Kernels"]),
+        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
+        library("Chat", uses: ["Generation", "ChatTemplates", "Inference", "Tokenization", "StrictJSON"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "SessionFiles", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Conversion", "Generation", "SessionFiles", "Chat", "LineEditing", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
             "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
@@ -89,6 +90,9 @@ let package = Package(
         tests("InferenceTests", uses: [
             "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage", "AllocationCounter",
+        ]),
+        tests("ChatTests", uses: [
+            "Chat", "ChatTemplates", "Generation", "Conversion", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",

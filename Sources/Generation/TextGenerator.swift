@@ -28,6 +28,8 @@ package final class TextGenerator {
         package var lookup: PromptLookup.Figures?
         package var reason = StopReason.tokenLimit
 
+        package init() {}
+
         package static func perSecond(_ count: Int, _ time: Duration) -> Double {
             let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
             return seconds > 0 ? Double(count) / seconds : 0
