@@ -145,7 +145,7 @@ package final class Conversation {
         var ids = try prompt.ids(transcript.visible)
         var dropped = 0
         if ids.count + reserve > context {
-            while ids.count > context / 2 || ids.count + reserve > context, transcript.turns.count - transcript.dropped > 1 {
+            while ids.count > context / 2, transcript.turns.count - transcript.dropped > 1 {
                 transcript.dropped += 2
                 dropped += 1
                 ids = try prompt.ids(transcript.visible)

@@ -106,7 +106,7 @@ import Testing
             let session = try tiny.session(element: .q8)
             func isRefused(_ changed: [UInt8]) throws -> Bool {
                 try put(changed, path)
-                do { try SessionFile(path: path).restore(into: session) } catch is SessionFileError { return session.cache.count == 0 }
+                do { try SessionFile(path: path).restore(into: session) } catch { return session.cache.count == 0 }
                 return false
             }
             for index in Array(0..<400) + Array(stride(from: 400, to: bytes.count, by: 997)) + [bytes.count - 1] {

@@ -69,13 +69,13 @@ struct TerminalInput: ChatInput {
             if RawTerminal.endingSignal != nil { return nil }
             if RawTerminal.takeInterrupt() { return [0x03] }
             try show(resized())
-            var wait = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             // The bytes of a key come together; an escape key comes alone.
-            let ready = poll(&wait, 1, editor.isInsideKey ? 50 : -1)
-            if ready < 0 && errno == EINTR { continue }
-            if ready == 0 {
+            switch RawTerminal.wait(milliseconds: editor.isInsideKey ? 50 : -1) {
+            case .signal: continue
+            case .timeout:
                 editor.pause()
                 continue
+            case .input: break
             }
             let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
             if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
@@ -106,6 +106,7 @@ struct PipeInput: ChatInput {
             }
             guard !isAtEnd, RawTerminal.endingSignal == nil else { return nil }
             searched = bytes.count
+            if RawTerminal.wait(milliseconds: -1) == .signal { continue }
             var buffer = [UInt8](repeating: 0, count: 1 << 16)
             let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }

@@ -47,11 +47,11 @@ struct ChatLoop {
             show("the conversation is forgotten" + (conversation.transcript.system == nil ? "" : "; the system message stays"))
         case .save(let path):
             try ConversationFiles.save(conversation.transcript, to: path)
-            show("saved to \(path): \(Self.count(conversation.transcript.turns.count / 2, "question")) with answers")
+            show("saved to \(path): \(Self.count(conversation.transcript.turns.count, "message"))")
         case .load(let path):
             let transcript = try ConversationFiles.load(path)
             conversation.replace(with: transcript)
-            show("loaded \(path): \(Self.count(transcript.turns.count / 2, "question")) with answers")
+            show("loaded \(path): \(Self.count(transcript.turns.count, "message"))")
             if let last = transcript.turns.last { show("the last answer was:\n\(last.content)") }
         case .stats: for line in statistics.lines(conversation) { show(line) }
         case .parameters: for (name, value) in conversation.options.parameters { show(Self.padded(name, 14) + value) }

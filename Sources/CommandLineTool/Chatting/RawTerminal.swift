@@ -9,6 +9,8 @@ private let state = Atomic(RawTerminal.State.usual.rawValue)
 private let interrupts = Atomic(0)
 private let ending = Atomic<Int32>(0)
 private let changes = Atomic(0)
+/// Handlers write into it what ends a wait: a signal may come just before the wait begins, or to another thread.
+private nonisolated(unsafe) var wakeUps: (read: Int32, write: Int32) = (-1, -1)
 
 /// The terminal while a chat uses it: keys come at once and are not shown by the system. Its usual state comes back on every way out of the
 /// program: at the end, on every signal that can be caught, and while it is stopped.
@@ -96,17 +98,27 @@ enum RawTerminal {
 
     /// - Parameter interruptEnds: Control-C ends the program, in order, instead of the answer alone.
     static func catchSignals(interruptEnds: Bool) {
-        on(SIGINT) { _ in _ = interrupts.add(1, ordering: .relaxed) }
+        var ends: [Int32] = [-1, -1]
+        if pipe2(&ends, O_NONBLOCK | O_CLOEXEC) == 0 { wakeUps = (ends[0], ends[1]) }
+        on(SIGINT) { _ in
+            _ = interrupts.add(1, ordering: .relaxed)
+            RawTerminal.wakeUp()
+        }
         for number in interruptEnds ? [SIGINT, SIGTERM, SIGHUP, SIGQUIT] : [SIGTERM, SIGHUP, SIGQUIT] {
             on(number) { number in
                 RawTerminal.restore()
                 // The answer ends after its next token, and what is to be saved is saved; the second time there is no waiting.
                 if ending.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+                RawTerminal.wakeUp()
             }
         }
-        on(SIGWINCH) { _ in _ = changes.add(1, ordering: .relaxed) }
+        for number in [SIGWINCH, SIGCONT] {
+            on(number) { _ in
+                _ = changes.add(1, ordering: .relaxed)
+                RawTerminal.wakeUp()
+            }
+        }
         on(SIGTSTP) { _ in RawTerminal.stop() }
-        on(SIGCONT) { _ in _ = changes.add(1, ordering: .relaxed) }
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV] {
             on(number) { number in
                 RawTerminal.restore()
@@ -115,6 +127,29 @@ enum RawTerminal {
             }
         }
         signal(SIGPIPE, SIG_IGN)
+    }
+
+    private static func wakeUp() {
+        let code = errno
+        var byte: UInt8 = 0
+        _ = write(wakeUps.write, &byte, 1)
+        errno = code
+    }
+
+    enum Wait { case input, signal, timeout }
+
+    /// Waits until there is something to read on standard input, or a signal came.
+    ///
+    /// - Parameter milliseconds: -1 waits for ever.
+    static func wait(milliseconds: Int32) -> Wait {
+        var files = [pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0), pollfd(fd: wakeUps.read, events: Int16(POLLIN), revents: 0)]
+        let ready = poll(&files, 2, milliseconds)
+        var bytes = [UInt8](repeating: 0, count: 64)
+        if ready > 0, files[1].revents != 0 {
+            while read(wakeUps.read, &bytes, bytes.count) > 0 {}
+            return .signal
+        }
+        return ready < 0 ? .signal : ready == 0 ? .timeout : .input
     }
 
     /// Stops the program as Control-Z does, with the terminal as it was; returns when it goes on.
@@ -126,7 +161,6 @@ enum RawTerminal {
         if state.load(ordering: .relaxed) == State.editing.rawValue { _ = write(STDOUT_FILENO, "\u{1B}[?2004h", 8) }
     }
 
-    /// Reads are to be cut short by signals, so they are not restarted.
     private static func on(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
         var old = sigaction()
         sigaction(number, nil, &old)
