@@ -27,7 +27,7 @@ package struct Tokenizer: Sendable {
     /// What was read but not followed, for the user.
     package let notes: [String]
 
-    let encoder: BytePairEncoder
+    let encoder: TextEncoder
     let cutter: AddedTokenCutter
     let addedByID: [Int32: AddedToken]
     /// What SentencePiece decoding shows for an unknown token.
@@ -69,7 +69,11 @@ package struct Tokenizer: Sendable {
         for fragment in cutter.cut(text, spans) {
             switch fragment {
             case .token(let id): ids.append(id)
-            case .text(let range): encoder.encode(normalized(text, range), into: &ids)
+            case .text(let range):
+                switch encoder {
+                case .sentencePiece(let encoder): encoder.encode(normalized(text, range), into: &ids)
+                case .byteLevel(let encoder): encoder.encode(UTF8Scanning.repaired(text, range), into: &ids)
+                }
             }
         }
         return ids
@@ -131,9 +135,28 @@ package struct Tokenizer: Sendable {
     }
 }
 
+/// The two families of tokenizers.
+enum TextEncoder: Sendable {
+    /// LLaMA-2: pieces of text in which spaces are marks, and bytes where no piece fits.
+    case sentencePiece(BytePairEncoder)
+    /// Llama-3: words of bytes.
+    case byteLevel(ByteLevelEncoder)
+
+    var vocabulary: Vocabulary {
+        switch self {
+        case .sentencePiece(let encoder): encoder.vocabulary
+        case .byteLevel(let encoder): encoder.vocabulary
+        }
+    }
+
+    var isByteLevel: Bool {
+        if case .byteLevel = self { true } else { false }
+    }
+}
+
 /// What loading finds out, before it becomes a tokenizer.
 struct TokenizerParts {
-    var encoder: BytePairEncoder
+    var encoder: TextEncoder
     var vocabularySize: Int
     var prefixRule: Tokenizer.PrefixRule
     var dropsLeadingSpace: Bool
