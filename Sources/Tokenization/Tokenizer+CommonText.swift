@@ -44,7 +44,7 @@ extension Tokenizer {
         switch surface(of: id, .skippingSpecial) {
         case .nothing, .unknown: return nil
         case .byte(let byte): return [byte]
-        case .text(let text): return text.isEmpty ? nil : Array(text)
+        case .bytes(let text), .text(let text): return text.isEmpty ? nil : Array(text)
         }
     }
 }
