@@ -101,6 +101,8 @@ package final class TextGenerator {
         emit: (String) -> Bool
     ) throws(InferenceError) -> Summary {
         precondition(!prompt.isEmpty, "an empty prompt")
+        // A session with little context has fewer rows of logits than it was asked for.
+        let speculate = min(speculate, session.logitRows - 1)
         let cache = session.cache
         guard cache.count + prompt.count < cache.context else {
             throw .contextFull(needed: cache.count + prompt.count + 1, context: cache.context)

@@ -2,6 +2,7 @@ import Chat
 import ChatTemplates
 import Conversion
 import Generation
+import Glibc
 import LineEditing
 
 /// Reads messages and commands, and shows answers, until the input ends.
@@ -45,10 +46,12 @@ struct ChatLoop {
         case .reset:
             conversation.reset()
             show("the conversation is forgotten" + (conversation.transcript.system == nil ? "" : "; the system message stays"))
-        case .save(let path):
+        case .save(let name):
+            let path = Self.expanded(name)
             try ConversationFiles.save(conversation.transcript, to: path)
             show("saved to \(path): \(Self.count(conversation.transcript.turns.count, "message"))")
-        case .load(let path):
+        case .load(let name):
+            let path = Self.expanded(name)
             let transcript = try ConversationFiles.load(path)
             conversation.replace(with: transcript)
             show("loaded \(path): \(Self.count(transcript.turns.count, "message"))")
@@ -60,6 +63,12 @@ struct ChatLoop {
         case .mistake(let text): Terminal.note(text)
         case .exit: break
         }
+    }
+
+    /// No shell does it here.
+    private static func expanded(_ path: String) -> String {
+        guard path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
+        return String(cString: home) + path.dropFirst()
     }
 
     /// Only in a terminal, where commands are.

@@ -9,6 +9,8 @@ private let state = Atomic(RawTerminal.State.usual.rawValue)
 private let interrupts = Atomic(0)
 private let ending = Atomic<Int32>(0)
 private let changes = Atomic(0)
+/// What signals did before, by their numbers.
+private nonisolated(unsafe) let before = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
 /// Handlers write into it what ends a wait: a signal may come just before the wait begins, or to another thread.
 private nonisolated(unsafe) var wakeUps: (read: Int32, write: Int32) = (-1, -1)
 
@@ -122,7 +124,8 @@ enum RawTerminal {
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV] {
             on(number) { number in
                 RawTerminal.restore()
-                signal(number, SIG_DFL)
+                // What would have happened without this handler follows when it returns.
+                sigaction(number, &before[Int(number)], nil)
                 raise(number)
             }
         }
@@ -162,10 +165,9 @@ enum RawTerminal {
     }
 
     private static func on(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
-        var old = sigaction()
-        sigaction(number, nil, &old)
+        sigaction(number, nil, &before[Int(number)])
         // nohup sets signals to be ignored, and they stay so.
-        if unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
+        if unsafeBitCast(before[Int(number)].__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
         var action = sigaction()
         action.__sigaction_handler.sa_handler = handler
         sigaction(number, &action, nil)

@@ -6,6 +6,7 @@ import Glibc
 import HostFacts
 import Inference
 import Kernels
+import LineEditing
 import Tokenization
 
 struct RunCommand: ParsableCommand {
@@ -93,13 +94,15 @@ struct RunCommand: ParsableCommand {
                     kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
                         : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
             }
+            let isTerminal = isatty(STDOUT_FILENO) == 1
             var failure: (any Error)?
             let summary = try generator.generate(
                 prompt: Array(ids[reused...]), maximum: maxTokens,
                 sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed), stop: stop,
                 ignoresEnd: ignoreEnd, speculate: speculate ?? 0
             ) { text in
-                do { return try OutputText.write(text) } catch {
+                // A model must not steer a terminal.
+                do { return try OutputText.write(isTerminal ? VisibleText.escaped(text) : text) } catch {
                     failure = error
                     return false
                 }
