@@ -9,6 +9,7 @@ private let state = Atomic(RawTerminal.State.usual.rawValue)
 private let interrupts = Atomic(0)
 private let ending = Atomic<Int32>(0)
 private let changes = Atomic(0)
+private let continuations = Atomic(0)
 /// What signals did before, by their numbers.
 private nonisolated(unsafe) let before = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
 /// Handlers write into it what ends a wait: a signal may come just before the wait begins, or to another thread.
@@ -115,8 +116,9 @@ enum RawTerminal {
             }
         }
         for number in [SIGWINCH, SIGCONT] {
-            on(number) { _ in
+            on(number) { number in
                 _ = changes.add(1, ordering: .relaxed)
+                if number == SIGCONT { _ = continuations.add(1, ordering: .relaxed) }
                 RawTerminal.wakeUp()
             }
         }
@@ -158,8 +160,16 @@ enum RawTerminal {
     /// Stops the program as Control-Z does, with the terminal as it was; returns when it goes on.
     static func stop() {
         restore()
-        // SIGSTOP cannot be caught, so it needs no change of handlers. The whole job stops, as with Control-Z.
-        kill(0, SIGSTOP)
+        continuations.store(0, ordering: .relaxed)
+        signal(SIGTSTP, SIG_DFL)
+        // The whole job stops, as with Control-Z.
+        kill(0, SIGTSTP)
+        // Another thread may take the signal, so this one waits for the end of the stop. A job without a shell does not stop at all.
+        for _ in 0..<200 {
+            if continuations.load(ordering: .relaxed) > 0 { break }
+            poll(nil, 0, 1)
+        }
+        on(SIGTSTP) { _ in RawTerminal.stop() }
         if let current = State(rawValue: state.load(ordering: .relaxed)), current != .usual { set(current) }
         if state.load(ordering: .relaxed) == State.editing.rawValue { _ = write(STDOUT_FILENO, "\u{1B}[?2004h", 8) }
     }
