@@ -23,6 +23,9 @@ struct TokenizerSource {
             } catch { faults.append("\(error)") }
         }
         guard faults.isEmpty else { return nil }
+        if files.contains(where: { $0.name == "tokenizer.json" }) {
+            files.removeAll { $0.name == "tokenizer.model" && TokenizerFiles.isRankList($0.bytes) }
+        }
         guard files.contains(where: { $0.name == "tokenizer.model" || $0.name == "tokenizer.json" }) else {
             faults.append("no tokenizer: neither tokenizer.model nor tokenizer.json is here; download it with the shards")
             return nil
@@ -34,7 +37,7 @@ struct TokenizerSource {
             if archive["tokenizer.model"] == nil, let json = archive["tokenizer.json"],
                 let compact = try Tokenizer.byteLevelVocabulary(fromJSON: json, vocabularySize: vocabulary)
             {
-                archive = TokenizerArchive(files: files + [TokenizerArchive.File(name: TokenizerArchive.byteLevelName, bytes: compact)])
+                archive = TokenizerArchive(files: files + [TokenizerArchive.File(name: TokenizerArchive.byteLevelName, bytes: compact)]).packed()
             }
             let tokenizer = try Tokenizer(
                 files: TokenizerFiles(
