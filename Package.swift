@@ -67,8 +67,8 @@ let package = Package(
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
-        // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        // Seeded random numbers and models, guarded memory, temporary folders and child processes for the tests
+        .target(name: "TestSupport", dependencies: ["Architectures", "StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
@@ -82,11 +82,11 @@ let package = Package(
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
             "Inference", "Generation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
-            "Safetensors", "ByteStorage", "AllocationCounter",
+            "Safetensors", "ByteStorage", "AllocationCounter", "TestSupport",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
-            "Safetensors", "StrictJSON", "ByteStorage",
+            "Safetensors", "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",

@@ -13,7 +13,7 @@ struct TokenizerSource {
     init(folder: String) { self.folder = folder }
 
     /// Reads the files that belong into a model file and builds the tokenizer once, to see that it works.
-    mutating func read(vocabulary: Int?, generationConfig: String?) -> TokenizerArchive? {
+    mutating func read(vocabulary: Int?, config: String?, generationConfig: String?) -> TokenizerArchive? {
         var files: [TokenizerArchive.File] = []
         for name in TokenizerArchive.knownNames where Folders.kind(of: "\(folder)/\(name)") != .missing {
             do throws(FileError) {
@@ -29,12 +29,13 @@ struct TokenizerSource {
         // Without a readable config there is a fault already.
         guard let vocabulary else { return archive }
         do throws(TokenizationError) {
-            let tokenizer = try Tokenizer(
-                files: TokenizerFiles(
-                    model: archive["tokenizer.model"], json: archive["tokenizer.json"],
-                    configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
-                    specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
-                    vocabularySize: vocabulary))
+            var files = TokenizerFiles(
+                model: archive["tokenizer.model"], json: archive["tokenizer.json"],
+                configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
+                specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
+                vocabularySize: vocabulary)
+            files.modelConfiguration = config.map { Array($0.utf8) }
+            let tokenizer = try Tokenizer(files: files)
             notes += tokenizer.notes
         } catch { faults.append("\(error)") }
         return archive

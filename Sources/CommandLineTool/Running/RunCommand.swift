@@ -34,7 +34,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Seed of the random choice. Default: a new one each time, shown with -v.") var seed: UInt64?
     @Option(name: [.customShort("n"), .long], help: "Stop after this many tokens.") var maxTokens = 256
     @Option(help: "Stop before this text; may be given several times.") var stop: [String] = []
-    @Option(help: "Positions to make room for, prompt and answer together. Default: what the model was made for, at most 4096.")
+    @Option(help: "Positions to make room for, prompt and answer together; at most 4 times what config.json says. Default: what the model was made for, at most 4096.")
     var context: Int?
     @Option(
         defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
@@ -68,7 +68,7 @@ struct RunCommand: ParsableCommand {
             }
             let tokenizer = running.tokenizer
             let ids = tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
-            let context = self.context ?? min(max(running.model.configuration.contextLength, 2), 4096)
+            let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
             guard ids.count < context else {
                 throw ConversionError("prompt: \(ids.count) tokens, expected fewer than the context of \(context); shorten it or raise --context")
             }
