@@ -86,6 +86,9 @@ package struct ModelFileHeader: Sendable, Equatable {
         return bytes
     }
 
+    /// The header's SHA-256, which it ends with. It names the whole content: the header holds a digest of every section.
+    package var sha256: Digest32 { Digest32(encoded()[Self.digestOffset...]) }
+
     /// Checks a header against the real size of its file. `bytes` are the file's first 4096, or all of a shorter file.
     package init(decoding bytes: UnsafeRawBufferPointer, fileBytes: UInt64, path: String) throws(ModelFileError) {
         if let problem = FileRecognition.problem(beginning: bytes, fileBytes: fileBytes, path: path) { throw problem }

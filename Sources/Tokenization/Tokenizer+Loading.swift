@@ -181,6 +181,15 @@ extension TokenizerParts {
         }
         if !ends.isEmpty { endIDs = ends }
         if endIDs.isEmpty, let found = byText[Array("</s>".utf8)] { endIDs = [found] }
+
+        roleTexts = settings.roleTexts
+        let vocabulary = encoder.vocabulary
+        let unknown = vocabulary.unknownID < 0 ? nil : vocabulary.unknownID
+        for (role, id) in [("bos_token", beginID), ("eos_token", endIDs.first), ("unk_token", unknown)] where roleTexts[role] == nil {
+            guard let id else { continue }
+            roleTexts[role] = addedTokens.first { $0.id == id }?.text
+                ?? (Int(id) < vocabulary.count ? Array(vocabulary.bytes(of: id)) : nil)
+        }
     }
 
     private mutating func note(_ role: String, _ text: [UInt8]) {

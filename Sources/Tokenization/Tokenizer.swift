@@ -22,6 +22,8 @@ package struct Tokenizer: Sendable {
     /// Whether prompts of this checkpoint begin with `beginID`.
     package let addsBegin: Bool
     package let addedTokens: [AddedToken]
+    /// Texts of tokens by the names of their roles, as Hugging Face's files name them.
+    package let roleTexts: [String: [UInt8]]
     /// What was read but not followed, for the user.
     package let notes: [String]
 
@@ -41,6 +43,7 @@ package struct Tokenizer: Sendable {
         endIDs = parts.endIDs
         addsBegin = parts.addsBegin && parts.beginID != nil
         addedTokens = parts.addedTokens
+        roleTexts = parts.roleTexts
         notes = parts.notes
         encoder = parts.encoder
         cutter = AddedTokenCutter(parts.addedTokens)
@@ -57,9 +60,13 @@ package struct Tokenizer: Sendable {
     /// Complexity: O(n log n) in the length of the text, whatever the text is.
     package func encode(_ text: some Collection<UInt8>, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
         let text = Array(text)
+        return encode(text, [(text.count, isTrusted: parseSpecial)], addBOS: addBOS)
+    }
+
+    func encode(_ text: [UInt8], _ spans: [(end: Int, isTrusted: Bool)], addBOS: Bool) -> [Int32] {
         var ids: [Int32] = []
         if addBOS, let beginID { ids.append(beginID) }
-        for fragment in cutter.cut(text, parseSpecial: parseSpecial) {
+        for fragment in cutter.cut(text, spans) {
             switch fragment {
             case .token(let id): ids.append(id)
             case .text(let range): encoder.encode(normalized(text, range), into: &ids)
@@ -70,6 +77,18 @@ package struct Tokenizer: Sendable {
 
     package func encode(_ text: String, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
         encode(text.utf8, addBOS: addBOS, parseSpecial: parseSpecial)
+    }
+
+    /// The id of a control token by its exact text.
+    package func controlID(of text: String) -> Int32? {
+        let text = Array(text.utf8)
+        return addedTokens.first { $0.isSpecial && $0.text == text }?.id
+    }
+
+    /// The text of a token by the name of its role: `bos_token`, `eos_token`, `unk_token`, `pad_token` and so on, as the
+    /// checkpoint's files give it. Templates use these names.
+    package func text(ofRole role: String) -> String? {
+        roleTexts[role].map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The id of a token, added or not, by its exact text.
@@ -123,5 +142,6 @@ struct TokenizerParts {
     var endIDs: [Int32] = []
     var addsBegin = true
     var addedTokens: [AddedToken] = []
+    var roleTexts: [String: [UInt8]] = [:]
     var notes: [String] = []
 }
