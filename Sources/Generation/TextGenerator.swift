@@ -126,13 +126,15 @@ package final class TextGenerator {
         summary.prefill = clock.now - start
 
         var verifier = DraftVerifier(session: session, logits: logits, prompt: tokens + prompt, speculate: speculate, room: room)
-        var sampler = Sampler(sampling)
+        let sampler = Sampler(
+            sampling, vocabulary: session.model.shape.vocabulary, kernels: session.kernels, history: tokens + prompt, room: room,
+            breaks: SequenceBreakers(sampling.dry.breakers, tokenizer).contains)
         var decoder = StreamingDecoder(tokenizer, contextIsEmpty: false)
         var stops = StopStrings(stop)
         let decodeStart = clock.now
         while true {
             if summary.ids.count >= maximum { break }
-            let id = sampler.choose(verifier.logits, count: session.model.shape.vocabulary)
+            let id = sampler.choose(verifier.logits)
             if ends.contains(id) {
                 summary.reason = .endOfText
                 break

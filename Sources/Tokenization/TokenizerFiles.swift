@@ -16,6 +16,8 @@ package struct TokenizerFiles: Sendable {
     package var specialTokensMap: [UInt8]?
     /// generation_config.json
     package var generationConfiguration: [UInt8]?
+    /// config.json, of which the begin and end tokens count.
+    package var modelConfiguration: [UInt8]?
     /// config.json's vocab_size: the number of rows of the embedding.
     package var vocabularySize: Int
 

@@ -215,11 +215,11 @@ import Tokenization
 
     @Test func parameters() {
         var options = AnswerOptions()
-        for (name, value) in [("temperature", "0.7"), ("top-k", "40"), ("top-p", "0.9"), ("min-p", "0.05"), ("seed", "7"), ("max-tokens", "99")] {
+        for (name, value) in [("temperature", "0.7"), ("top-k", "40"), ("top-p", "0.9"), ("min-p", "0.05"), ("seed", "7"), ("max-tokens", "99"), ("typical-p", "0.9"), ("repetition-penalty", "1.1"), ("frequency-penalty", "-0.5"), ("presence-penalty", "0.5"), ("dry-multiplier", "0.8")] {
             #expect(options.set(name, value) == nil)
             #expect(options.parameters.first { $0.name == name }?.value == value)
         }
-        for (name, value) in [("temperature", "-1"), ("temperature", "nan"), ("top-k", "x"), ("top-p", "0"), ("min-p", "2"), ("seed", "-1"), ("max-tokens", "0"), ("colour", "1")] {
+        for (name, value) in [("temperature", "-1"), ("temperature", "nan"), ("top-k", "x"), ("top-p", "0"), ("min-p", "2"), ("seed", "-1"), ("max-tokens", "0"), ("colour", "1"), ("repetition-penalty", "0"), ("presence-penalty", "inf"), ("dry-multiplier", "nan")] {
             #expect(options.set(name, value)?.contains(name) == true)
         }
     }

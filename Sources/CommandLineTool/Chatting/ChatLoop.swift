@@ -57,7 +57,7 @@ struct ChatLoop {
             show("loaded \(path): \(Self.count(transcript.turns.count, "message"))")
             if let last = transcript.turns.last { show("the last answer was:\n\(last.content)") }
         case .stats: for line in statistics.lines(conversation) { show(line) }
-        case .parameters: for (name, value) in conversation.options.parameters { show(Self.padded(name, 14) + value) }
+        case .parameters: for (name, value) in conversation.options.parameters { show(Self.padded(name, 20) + value) }
         case .setParameter(let name, let value):
             if let problem = conversation.options.set(name, value) { Terminal.note(problem) } else { show("\(name) is \(value)") }
         case .mistake(let text): Terminal.note(text)
