@@ -33,6 +33,7 @@ let package = Package(
         library("ByteStorage"),
         library("HostFacts"),
         library("StrictJSON"),
+        library("LineEditing"),
         // Layer 1: vocabulary
         library("Tensors"),
         // Layer 2: kernels, files, text
@@ -44,49 +45,59 @@ let package = Package(
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
+        library("ChatTemplates", uses: ["StrictJSON"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
         // Beside both halves and used by either: original and quantized models layer by layer
         library("LayerwiseInference", uses: ["Safetensors", "ModelFiles", "Architectures", "Tensors", "Kernels", "ByteStorage", "StrictJSON"]),
+        // Above Inference, below whole jobs: what a running model keeps between runs
+        library("SessionFiles", uses: ["Inference", "Kernels", "ModelFiles", "StrictJSON", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
+        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
+        library("Chat", uses: ["Generation", "ChatTemplates", "Inference", "Tokenization", "StrictJSON"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
-            "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
+            "Conversion", "Generation", "SessionFiles", "Chat", "LineEditing", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
-        // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        // Seeded random numbers and models, guarded memory, temporary folders and child processes for the tests
+        .target(name: "TestSupport", dependencies: ["Architectures", "StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
+        tests("LineEditingTests", uses: ["LineEditing"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
+        tests("ChatTemplatesTests", uses: ["ChatTemplates", "StrictJSON"]),
         tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
+        tests("GenerationTests", uses: ["Generation", "Kernels", "TestSupport", "AllocationCounter"]),
         tests("InferenceTests", uses: [
-            "Inference", "Generation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
-            "Safetensors", "ByteStorage", "AllocationCounter",
+            "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
+            "Safetensors", "ByteStorage", "AllocationCounter", "TestSupport",
+        ]),
+        tests("ChatTests", uses: [
+            "Chat", "ChatTemplates", "Generation", "Conversion", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
-            "Safetensors", "StrictJSON", "ByteStorage",
+            "Safetensors", "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",

@@ -26,6 +26,8 @@ package struct CheckpointModel: Sendable {
     package let tensors: [Tensor]
     /// Nil when it was not asked for.
     package let tokenizer: TokenizerArchive?
+    /// What it makes of built-in texts.
+    package let tokenizerProbes: [ModelMetadata.TokenizerProbe]
     /// Oddities that do no harm.
     package let notes: [String]
 
@@ -37,11 +39,11 @@ package struct CheckpointModel: Sendable {
     package static let generationConfig = "generation_config.json"
     private static let largestSmallFile: UInt64 = 16 << 20
 
-    /// Tokens of context that a run has where none are asked for: the model's, at most 4096. 4096 where the config cannot be read.
+    /// Tokens of context that a run has where none are asked for. 4096 where the config cannot be read.
     package static func defaultContext(folder: String) -> Int {
         var faults: [String] = []
         let configuration = text(LlamaConfiguration.fileName, in: folder, faults: &faults).flatMap { try? LlamaConfiguration(json: Array($0.utf8)) }
-        return min(configuration?.contextLength ?? 4096, 4096)
+        return configuration?.defaultContext ?? LlamaConfiguration.mostDefaultContext
     }
 
     /// Opens and checks everything; throws one error with all that is wrong.
@@ -85,16 +87,18 @@ package struct CheckpointModel: Sendable {
             }
         }
         var archive: TokenizerArchive?
+        var probes: [ModelMetadata.TokenizerProbe] = []
         if withTokenizer {
             var source = TokenizerSource(folder: folder)
-            archive = source.read(vocabulary: configuration?.vocabulary, generationConfig: generation)
+            archive = source.read(vocabulary: configuration?.vocabulary, config: config, generationConfig: generation)
+            probes = source.probes
             faults += source.faults.map(fault)
             notes += source.notes
         }
         guard faults.count == earlier, let checkpoint, let configuration, let config else { return nil }
         return CheckpointModel(
             checkpoint: checkpoint, configuration: configuration, configText: config, generationConfigText: generation, tensors: tensors,
-            tokenizer: archive, notes: notes)
+            tokenizer: archive, tokenizerProbes: probes, notes: notes)
     }
 
     /// Nil when the file is missing or when there is a fault with it, which is added.

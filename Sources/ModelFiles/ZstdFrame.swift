@@ -8,10 +8,8 @@ package enum ZstdFrame {
         package var description: String
     }
 
-    private static let level: Int32 = 12
-
     /// One thread and fixed parameters, so the same content gives the same bytes with the same libzstd.
-    package static func compress(_ content: [UInt8]) -> [UInt8] {
+    package static func compress(_ content: [UInt8], level: Int32 = 12) -> [UInt8] {
         let context = ZSTD_createCCtx()
         defer { ZSTD_freeCCtx(context) }
         precondition(context != nil, "no memory for a zstd context")
@@ -59,6 +57,13 @@ package enum ZstdFrame {
             throw Failure(description: "the zstd frame holds \(content.count) bytes, expected \(expectedSize)")
         }
         return content
+    }
+
+    /// Of the size that the frame states.
+    package static func decompress(_ frame: UnsafeRawBufferPointer, limit: UInt64) throws(Failure) -> [UInt8] {
+        let stated = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+        guard stated < UInt64.max - 1 else { throw Failure(description: "no zstd frame with its content size begins here") }
+        return try decompress(frame, expectedSize: stated, limit: limit)
     }
 
     private static func name(of code: Int) -> String { String(cString: ZSTD_getErrorName(code)) }

@@ -4,9 +4,12 @@ import StrictJSON
 struct TokenizerSettings {
     var legacy: Bool?
     var addsBegin: Bool?
-    /// Texts of the tokens with these roles.
-    var beginText: [UInt8]?
-    var endText: [UInt8]?
+    /// Texts of tokens by role.
+    var roleTexts: [String: [UInt8]] = [:]
+    var beginText: [UInt8]? { roleTexts["bos_token"] }
+    var endText: [UInt8]? { roleTexts["eos_token"] }
+    /// special_tokens_map.json's, where tokenizer_config.json has another: both end a text. Med42-v2 is such a model.
+    var mapEndText: [UInt8]?
     var beginID: Int?
     var endIDs: [Int] = []
     var added: [AddedEntry] = []
@@ -21,8 +24,8 @@ struct TokenizerSettings {
         if let bytes = files.addedTokens { try readAddedTokens(FileObject(reading: bytes, "added_tokens.json")) }
         if let bytes = files.specialTokensMap {
             let map = try FileObject(reading: bytes, "special_tokens_map.json")
-            beginText = try Self.tokenText("bos_token", map)
-            endText = try Self.tokenText("eos_token", map)
+            try readRoles(map)
+            mapEndText = endText
         }
         if let bytes = files.configuration { try readConfiguration(FileObject(reading: bytes, "tokenizer_config.json")) }
         if let bytes = files.generationConfiguration {
@@ -30,13 +33,18 @@ struct TokenizerSettings {
             beginID = try Self.ids("bos_token_id", generation).first
             endIDs = try Self.ids("eos_token_id", generation)
         }
+        if let bytes = files.modelConfiguration {
+            let model = try FileObject(reading: bytes, "config.json")
+            // Some exports write -1 for "none".
+            if beginID == nil { beginID = try Self.ids("bos_token_id", model).first { $0 >= 0 } }
+            endIDs += try Self.ids("eos_token_id", model).filter { $0 >= 0 }
+        }
     }
 
     private mutating func readConfiguration(_ file: FileObject) throws(TokenizationError) {
         legacy = try file.bool("legacy")
         addsBegin = try file.bool("add_bos_token")
-        beginText = try Self.tokenText("bos_token", file) ?? beginText
-        endText = try Self.tokenText("eos_token", file) ?? endText
+        try readRoles(file)
         guard let decoder = try file.object("added_tokens_decoder") else { return }
         for member in decoder.members.members {
             guard let id = Int(member.key.string), id >= 0 else {
@@ -86,6 +94,14 @@ struct TokenizerSettings {
     /// Control tokens of chat formats are often not marked as such.
     private static func looksSpecial(_ text: [UInt8]) -> Bool {
         text.count > 4 && text.starts(with: "<|".utf8) && text.suffix(2).elementsEqual("|>".utf8)
+    }
+
+    private static let roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
+
+    private mutating func readRoles(_ file: FileObject) throws(TokenizationError) {
+        for role in Self.roles {
+            if let text = try Self.tokenText(role, file) { roleTexts[role] = text }
+        }
     }
 
     /// A role's value: the token's text, or an object with it.
