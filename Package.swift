@@ -33,6 +33,7 @@ let package = Package(
         library("ByteStorage"),
         library("HostFacts"),
         library("StrictJSON"),
+        library("LineEditing"),
         // Layer 1: vocabulary
         library("Tensors"),
         // Layer 2: kernels, files, text
@@ -50,19 +51,22 @@ let package = Package(
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
         // Beside both halves and used by either: original and quantized models layer by layer
         library("LayerwiseInference", uses: ["Safetensors", "ModelFiles", "Architectures", "Tensors", "Kernels", "ByteStorage", "StrictJSON"]),
+        // Above Inference, below whole jobs: what a running model keeps between runs
+        library("SessionFiles", uses: ["Inference", "Kernels", "ModelFiles", "StrictJSON", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "ByteStorage", "Kernels"]),
+        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
+        library("Chat", uses: ["Generation", "ChatTemplates", "Inference", "Tokenization", "StrictJSON"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Conversion", "Generation", "SessionFiles", "Chat", "LineEditing", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
             "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
@@ -73,6 +77,7 @@ let package = Package(
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
+        tests("LineEditingTests", uses: ["LineEditing"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
@@ -83,8 +88,11 @@ let package = Package(
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
         tests("InferenceTests", uses: [
-            "Inference", "Generation", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
+            "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage", "AllocationCounter",
+        ]),
+        tests("ChatTests", uses: [
+            "Chat", "ChatTemplates", "Generation", "Conversion", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",

@@ -17,11 +17,13 @@ package final class AtomicFileWriter: Sendable {
     package static let longestName = Int(NAME_MAX) - 1 - temporaryMark.utf8.count - 7
 
     /// Creates the temporary file and reserves `size` bytes of disk for it, so a full disk is noticed before any work.
-    package init(path: String, reserve size: UInt64) throws(FileError) {
+    ///
+    /// - Parameter isPrivate: only the owner may read and write the file.
+    package init(path: String, reserve size: UInt64, isPrivate: Bool = false) throws(FileError) {
         let (folder, name) = Self.split(path)
         try Self.removeLeftovers(of: path)
         let temporary = "\(folder)/.\(name)\(Self.temporaryMark)\(getpid())"
-        let descriptor = try SystemCalls.call("create", temporary) { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644) }
+        let descriptor = try SystemCalls.call("create", temporary) { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, isPrivate ? 0o600 : 0o644) }
         self.path = path
         self.folder = folder
         self.temporaryPath = temporary

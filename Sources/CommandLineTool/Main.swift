@@ -11,6 +11,7 @@ struct Quern: AsyncParsableCommand {
             VerifyCommand.self,
             ReportCommand.self,
             RunCommand.self,
+            ChatCommand.self,
             EvalCommand.self,
             CalibrateCommand.self,
             BenchCommand.self,

@@ -26,6 +26,8 @@ package struct CheckpointModel: Sendable {
     package let tensors: [Tensor]
     /// Nil when it was not asked for.
     package let tokenizer: TokenizerArchive?
+    /// What it makes of built-in texts.
+    package let tokenizerProbes: [ModelMetadata.TokenizerProbe]
     /// Oddities that do no harm.
     package let notes: [String]
 
@@ -85,16 +87,18 @@ package struct CheckpointModel: Sendable {
             }
         }
         var archive: TokenizerArchive?
+        var probes: [ModelMetadata.TokenizerProbe] = []
         if withTokenizer {
             var source = TokenizerSource(folder: folder)
             archive = source.read(vocabulary: configuration?.vocabulary, generationConfig: generation)
+            probes = source.probes
             faults += source.faults.map(fault)
             notes += source.notes
         }
         guard faults.count == earlier, let checkpoint, let configuration, let config else { return nil }
         return CheckpointModel(
             checkpoint: checkpoint, configuration: configuration, configText: config, generationConfigText: generation, tensors: tensors,
-            tokenizer: archive, notes: notes)
+            tokenizer: archive, tokenizerProbes: probes, notes: notes)
     }
 
     /// Nil when the file is missing or when there is a fault with it, which is added.

@@ -59,7 +59,7 @@ package final class ConversionJob: Sendable {
             let metadata = ModelMetadata(
                 generator: ModelMetadata.Generator(name: ToolVersion.name, version: ToolVersion.text), options: plan.options, sources: sources,
                 config: model.configText, generationConfig: model.generationConfigText, calibration: plan.weighting.calibration?.id.hex,
-                plan: plan.planMetadata)
+                plan: plan.planMetadata, tokenizerProbes: model.tokenizerProbes)
             guard let tokenizer = model.tokenizer else { preconditionFailure("a conversion needs the tokenizer") }
             let fileBytes = try writer.finish(metadata: metadata, tokenizer: tokenizer)
             stage.withLock { $0 = .finished }

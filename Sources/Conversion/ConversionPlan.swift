@@ -36,7 +36,8 @@ package struct ConversionPlan: Sendable {
     private static func reserveBytes(_ model: CheckpointModel) -> UInt64 {
         let texts = model.configText.utf8.count + (model.generationConfigText?.utf8.count ?? 0) + 256 * model.checkpoint.shards.count
             + model.tensors.reduce(0) { $0 + $1.expected.name.utf8.count + 32 }  // the plan's sensitivities
-        let content = (model.tokenizer?.encoded().count ?? 0) + 2 * texts
+        let probes = model.tokenizerProbes.reduce(0) { $0 + 6 * ($1.text.utf8.count + $1.decoded.utf8.count) + 12 * $1.ids.count + 64 }
+        let content = probes + (model.tokenizer?.encoded().count ?? 0) + 2 * texts
         return UInt64(content + content / 128 + 65536)
     }
 

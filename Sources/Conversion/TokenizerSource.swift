@@ -7,15 +7,17 @@ struct TokenizerSource {
     let folder: String
     private(set) var faults: [String] = []
     private(set) var notes: [String] = []
+    /// What the tokenizer makes of the built-in texts.
+    private(set) var probes: [ModelMetadata.TokenizerProbe] = []
 
     private static let largestFile: UInt64 = 64 << 20
 
     init(folder: String) { self.folder = folder }
 
-    /// Reads the files that belong into a model file and builds the tokenizer once, to see that it works.
+    /// Reads the files that belong into a model file and builds the tokenizer once, as a program that runs the file will.
     mutating func read(vocabulary: Int?, generationConfig: String?) -> TokenizerArchive? {
         var files: [TokenizerArchive.File] = []
-        for name in TokenizerArchive.knownNames where Folders.kind(of: "\(folder)/\(name)") != .missing {
+        for name in TokenizerArchive.checkpointNames where Folders.kind(of: "\(folder)/\(name)") != .missing {
             do throws(FileError) {
                 files.append(TokenizerArchive.File(name: name, bytes: try ReadableFile(path: "\(folder)/\(name)").readAll(limit: Self.largestFile)))
             } catch { faults.append("\(error)") }
@@ -25,17 +27,26 @@ struct TokenizerSource {
             faults.append("no tokenizer: neither tokenizer.model nor tokenizer.json is here; download it with the shards")
             return nil
         }
-        let archive = TokenizerArchive(files: files)
+        var archive = TokenizerArchive(files: files)
         // Without a readable config there is a fault already.
         guard let vocabulary else { return archive }
         do throws(TokenizationError) {
+            if archive["tokenizer.model"] == nil, let json = archive["tokenizer.json"],
+                let compact = try Tokenizer.byteLevelVocabulary(fromJSON: json, vocabularySize: vocabulary)
+            {
+                archive = TokenizerArchive(files: files + [TokenizerArchive.File(name: TokenizerArchive.byteLevelName, bytes: compact)])
+            }
             let tokenizer = try Tokenizer(
                 files: TokenizerFiles(
                     model: archive["tokenizer.model"], json: archive["tokenizer.json"],
+                    byteLevel: archive[TokenizerArchive.byteLevelName],
                     configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
                     specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
                     vocabularySize: vocabulary))
             notes += tokenizer.notes
+            probes = tokenizer.probes().map {
+                ModelMetadata.TokenizerProbe(text: $0.text, parsesSpecial: $0.parsesSpecial, ids: $0.ids, decoded: $0.decoded)
+            }
         } catch { faults.append("\(error)") }
         return archive
     }

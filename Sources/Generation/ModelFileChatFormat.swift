@@ -1,5 +1,6 @@
 package import ChatTemplates
 package import ModelFiles
+import StrictJSON
 
 extension ChatFormatEvidence {
     /// What a model file says about its chat format.

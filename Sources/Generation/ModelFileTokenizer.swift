@@ -2,13 +2,19 @@ package import ModelFiles
 package import Tokenization
 
 extension Tokenizer {
-    /// The tokenizer inside a model file.
+    /// The tokenizer inside a model file, compared with what was recorded when the file was made.
     package init(modelFile reader: ModelFileReader, vocabulary: Int) throws(TokenizationError) {
         let archive = reader.tokenizer
         try self.init(
             files: TokenizerFiles(
-                model: archive["tokenizer.model"], json: archive["tokenizer.json"], configuration: archive["tokenizer_config.json"],
+                model: archive["tokenizer.model"], json: archive["tokenizer.json"],
+                byteLevel: archive[TokenizerArchive.byteLevelName], configuration: archive["tokenizer_config.json"],
                 addedTokens: archive["added_tokens.json"], specialTokensMap: archive["special_tokens_map.json"],
                 generationConfiguration: reader.metadata.generationConfig.map { Array($0.utf8) }, vocabularySize: vocabulary))
+        let generator = reader.metadata.generator
+        try check(
+            reader.metadata.tokenizerProbes.map {
+                TokenizerProbe(text: $0.text, parsesSpecial: $0.parsesSpecial, ids: $0.ids, decoded: $0.decoded)
+            }, writer: "\(generator.name) \(generator.version)")
     }
 }

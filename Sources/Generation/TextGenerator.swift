@@ -1,7 +1,10 @@
 package import Inference
 package import Tokenization
 
-/// Feeds a prompt and produces text token by token.
+/// Feeds a prompt and produces text token by token. Knows which tokens stand in the session's cache, so that a prompt that begins like
+/// them is not computed again.
+///
+/// *Threads*: one caller at a time.
 package final class TextGenerator {
     package enum StopReason: String, Sendable {
         case endOfText = "end of text"
@@ -12,6 +15,7 @@ package final class TextGenerator {
     }
 
     package struct Summary: Sendable {
+        /// Tokens that were fed before the first was chosen.
         package var promptTokens = 0
         package var ids: [Int32] = []
         package var prefill = Duration.zero
@@ -24,6 +28,8 @@ package final class TextGenerator {
         package var lookup: PromptLookup.Figures?
         package var reason = StopReason.tokenLimit
 
+        package init() {}
+
         package static func perSecond(_ count: Int, _ time: Duration) -> Double {
             let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
             return seconds > 0 ? Double(count) / seconds : 0
@@ -32,23 +38,66 @@ package final class TextGenerator {
         package var decodeSpeed: Double { Self.perSecond(decodedTokens, decode) }
     }
 
-    private let session: LlamaSession
-    private let tokenizer: Tokenizer
+    package let session: LlamaSession
+    package let tokenizer: Tokenizer
+    /// What stands at each filled position of the cache.
+    package private(set) var tokens: [Int32]
 
-    package init(session: LlamaSession, tokenizer: Tokenizer) {
+    /// - Parameter tokens: what stands in the session's cache.
+    package init(session: LlamaSession, tokenizer: Tokenizer, tokens: [Int32] = []) {
+        precondition(tokens.count == session.cache.count, "\(tokens.count) tokens, \(session.cache.count) positions")
         self.session = session
         self.tokenizer = tokenizer
+        self.tokens = tokens
     }
 
+    /// Keeps what the cache has in common with the start of `ids` and drops the rest.
+    ///
+    /// - Returns: the tokens kept, fewer than `ids` has: the last one is left to be fed, for its logits.
+    package func reuse(for ids: [Int32]) -> Int {
+        var common = 0
+        while common < min(tokens.count, ids.count - 1), tokens[common] == ids[common] { common += 1 }
+        truncate(to: common)
+        return common
+    }
+
+    /// Forgets positions from `position` on.
+    package func truncate(to position: Int) {
+        session.cache.truncate(to: position)
+        tokens.removeLast(tokens.count - position)
+    }
+
+    /// Goes on from what is in the cache.
+    ///
     /// - Parameters:
-    ///   - prompt: token ids, at least one and fewer than the context holds.
+    ///   - prompt: token ids, at least one, with those in the cache fewer than the context holds.
+    ///   - ends: tokens that end the answer; nil takes the tokenizer's end-of-text tokens.
     ///   - stop: texts that end the answer; they are not part of it.
     ///   - ignoresEnd: goes on after the end-of-text token.
     ///   - speculate: largest number of tokens that are drafted from earlier text and verified in one pass, 0...15; 0 drafts none. The tokens
     ///     generated are the same for each. The session holds that many rows of logits and one more.
+    ///   - prefilled: gets the number of prompt tokens fed so far, batch by batch; returning false ends the generation.
     ///   - emit: gets text as it becomes certain; returning false ends the generation.
     package func generate(
-        prompt: [Int32], maximum: Int, sampling: SamplingOptions, stop: [String] = [], ignoresEnd: Bool = false, speculate: Int = 0,
+        prompt: [Int32], maximum: Int, sampling: SamplingOptions, ends: [Int32]? = nil, stop: [String] = [], ignoresEnd: Bool = false,
+        speculate: Int = 0, prefilled: (Int) -> Bool = { _ in true }, emit: (String) -> Bool
+    ) throws(InferenceError) -> Summary {
+        let before = tokens.count
+        do throws(InferenceError) {
+            let summary = try answer(
+                prompt: prompt, maximum: maximum, sampling: sampling, ends: Set(ignoresEnd ? [] : ends ?? tokenizer.endIDs), stop: stop,
+                speculate: speculate, prefilled: prefilled, emit: emit)
+            // The last token chosen is in the cache only where a further one was to follow it.
+            tokens += (prompt + summary.ids).prefix(session.cache.count - before)
+            return summary
+        } catch {
+            if session.cache.count > before { session.cache.truncate(to: before) }
+            throw error
+        }
+    }
+
+    private func answer(
+        prompt: [Int32], maximum: Int, sampling: SamplingOptions, ends: Set<Int32>, stop: [String], speculate: Int, prefilled: (Int) -> Bool,
         emit: (String) -> Bool
     ) throws(InferenceError) -> Summary {
         precondition(!prompt.isEmpty, "an empty prompt")
@@ -57,7 +106,6 @@ package final class TextGenerator {
             throw .contextFull(needed: cache.count + prompt.count + 1, context: cache.context)
         }
         var summary = Summary()
-        summary.promptTokens = prompt.count
         let room = min(maximum, cache.context - cache.count - prompt.count + 1)
         summary.ids.reserveCapacity(room)
         let clock = ContinuousClock()
@@ -66,10 +114,16 @@ package final class TextGenerator {
         for first in stride(from: 0, to: prompt.count, by: session.batch) {
             let end = min(first + session.batch, prompt.count)
             logits = try session.append(prompt[first..<end], logits: end == prompt.count ? .last : .none)
+            summary.promptTokens = end
+            guard prefilled(end) else {
+                summary.prefill = clock.now - start
+                summary.reason = .interrupted
+                return summary
+            }
         }
         summary.prefill = clock.now - start
 
-        var verifier = DraftVerifier(session: session, logits: logits, prompt: prompt, speculate: speculate, room: room)
+        var verifier = DraftVerifier(session: session, logits: logits, prompt: tokens + prompt, speculate: speculate, room: room)
         var sampler = Sampler(sampling)
         var decoder = StreamingDecoder(tokenizer, contextIsEmpty: false)
         var stops = StopStrings(stop)
@@ -77,7 +131,7 @@ package final class TextGenerator {
         while true {
             if summary.ids.count >= maximum { break }
             let id = sampler.choose(verifier.logits, count: session.model.shape.vocabulary)
-            if !ignoresEnd, tokenizer.endIDs.contains(id) {
+            if ends.contains(id) {
                 summary.reason = .endOfText
                 break
             }

@@ -45,6 +45,9 @@ package final class KeyValueCache {
 
     deinit { munmap(memory, layers * heads * bytesPerHead) }
 
+    /// `index`: layer x heads + head.
+    func headMemory(_ index: Int) -> UnsafeMutableRawPointer { memory + index * bytesPerHead }
+
     /// The addresses of every head, copied without counting references.
     struct View {
         let memory: UnsafeMutableRawPointer

@@ -7,7 +7,7 @@ package enum CacheElement: String, Sendable, CaseIterable {
     case q8
 
     var code: Int32 { self == .f16 ? Int32(CK_CACHE_F16) : self == .f32 ? Int32(CK_CACHE_F32) : Int32(CK_CACHE_Q8) }
-    var bytes: Int { self == .f16 ? 2 : self == .f32 ? 4 : 1 }
+    package var bytes: Int { self == .f16 ? 2 : self == .f32 ? 4 : 1 }
 }
 
 /// The cache of one key-value head of one layer: where its parts lie. Layout: see `templates/attend.h` of the kernels.

@@ -56,10 +56,15 @@ package struct ModelFileHeader: Sendable, Equatable {
 
     /// In the order of the file: data, directory, metadata, tokenizer.
     package var sections: [Section]
+    /// Whether the tokenizer section needs a reader that knows `byte_level`.
+    package var isByteLevel: Bool
 
-    package init(sections: [Section]) {
+    private static let byteLevelFeature: UInt64 = 1 << 1
+
+    package init(sections: [Section], isByteLevel: Bool) {
         precondition(sections.map(\.kind) == SectionKind.allCases, "a header has each section once, in order")
         self.sections = sections
+        self.isByteLevel = isByteLevel
     }
 
     package var fileBytes: UInt64 { sections[3].end }
@@ -71,6 +76,7 @@ package struct ModelFileHeader: Sendable, Equatable {
         bytes.replaceSubrange(0..<8, with: Self.magic)
         bytes.store(Self.version, at: 8)
         bytes.store(UInt32(Self.byteCount), at: 12)
+        bytes.store(isByteLevel ? Self.byteLevelFeature : 0, at: 16)
         bytes.store(fileBytes, at: 24)
         bytes.store(UInt32(sections.count), at: 32)
         for (index, section) in sections.enumerated() {
@@ -85,6 +91,9 @@ package struct ModelFileHeader: Sendable, Equatable {
         bytes.store(Digest32.of(Array(bytes[..<Self.digestOffset])), at: Self.digestOffset)
         return bytes
     }
+
+    /// The header's SHA-256, which it ends with. It names the whole content: the header holds a digest of every section.
+    package var sha256: Digest32 { Digest32(encoded()[Self.digestOffset...]) }
 
     /// Checks a header against the real size of its file. `bytes` are the file's first 4096, or all of a shorter file.
     package init(decoding bytes: UnsafeRawBufferPointer, fileBytes: UInt64, path: String) throws(ModelFileError) {
@@ -107,8 +116,9 @@ package struct ModelFileHeader: Sendable, Equatable {
         }
         try fields.expect("header_bytes", at: 12, UInt32(Self.byteCount))
         let features = fields.load(16, as: UInt64.self)
-        guard features == 0 else {
-            let bits = (0..<64).filter { features >> UInt64($0) & 1 == 1 }.map(String.init).joined(separator: ", ")
+        let unknown = features & ~Self.byteLevelFeature
+        guard unknown == 0 else {
+            let bits = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }.map(String.init).joined(separator: ", ")
             throw ModelFileError(
                 .unknownFeature, path: path, byteOffset: 16,
                 "header: the file needs features that this program does not know (bits \(bits) of required_features); use a newer quern")
@@ -129,6 +139,7 @@ package struct ModelFileHeader: Sendable, Equatable {
             throw fields.failure("the tokenizer section ends at byte \(sections[3].end), expected the end of the file, \(fileBytes)")
         }
         self.sections = sections
+        isByteLevel = features & Self.byteLevelFeature != 0
     }
 
     private static func section(

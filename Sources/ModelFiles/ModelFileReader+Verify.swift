@@ -11,6 +11,11 @@ extension ModelFileReader {
     package func verify(
         threads: Int, progress: @escaping @Sendable (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
     ) throws(ModelFileError) {
+        for file in tokenizer.files where file.isCompressed {
+            do throws(ZstdFrame.Failure) { _ = try file.contents() } catch {
+                throw ModelFileError(.invalid, path: path, "tokenizer: file '\(file.name)': \(error); \(Cure.convertAgain)")
+            }
+        }
         let verification = Verification(file: file, tensors: tensors, progress: progress)
         Threads.run(min(max(1, threads), tensors.count, 12)) { verification.work() }
         try verification.check(path: path)

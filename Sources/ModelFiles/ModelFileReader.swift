@@ -55,6 +55,12 @@ package final class ModelFileReader: Sendable {
         tokenizer = try archive.withUnsafeBufferPointer { (bytes) throws(ModelFileError) in
             try TokenizerArchive(decoding: UnsafeRawBufferPointer(bytes), path: path)
         }
+        guard tokenizer.isByteLevel == header.isByteLevel else {
+            throw ModelFileError(
+                .invalid, path: path, byteOffset: 16,
+                "header: bit 1 of required_features is \(header.isByteLevel ? "set" : "not set"), but the tokenizer section has "
+                    + "\(tokenizer.isByteLevel ? "a" : "no") \(TokenizerArchive.byteLevelName); \(Cure.convertAgain)")
+        }
     }
 
     package func tensor(named name: String) -> TensorRecord? { indices[Array(name.utf8)].map { tensors[$0] } }

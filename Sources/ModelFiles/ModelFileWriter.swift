@@ -74,7 +74,7 @@ package final class ModelFileWriter: Sendable {
             return state.tensors
         }
         do throws(ModelFileError) {
-            let size = try writeSections(TensorDirectory(tensors: tensors), metadata.encoded(), tokenizer.encoded())
+            let size = try writeSections(TensorDirectory(tensors: tensors), metadata.encoded(), tokenizer.packed())
             do throws(FileError) { try file.finish(size: size) } catch { throw ModelFileError(error) }
             state.withLock { $0.isOver = true }
             return size
@@ -92,7 +92,8 @@ package final class ModelFileWriter: Sendable {
         }
     }
 
-    private func writeSections(_ directory: TensorDirectory, _ metadata: [UInt8], _ tokenizer: [UInt8]) throws(ModelFileError) -> UInt64 {
+    private func writeSections(_ directory: TensorDirectory, _ metadata: [UInt8], _ archive: TokenizerArchive) throws(ModelFileError) -> UInt64 {
+        let tokenizer = archive.encoded()
         let start = UInt64(ModelFileHeader.byteCount)
         let length = plannedDataEnd - start
         var sections = [
@@ -112,7 +113,7 @@ package final class ModelFileWriter: Sendable {
                 ModelFileHeader.Section(
                     kind: kind, offset: offset, storedBytes: UInt64(stored.count), contentBytes: UInt64(content.count), sha256: Digest32.of(stored)))
         }
-        let header = ModelFileHeader(sections: sections)
+        let header = ModelFileHeader(sections: sections, isByteLevel: archive.isByteLevel)
         try write(header.encoded(), at: 0)
         return header.fileBytes
     }

@@ -27,6 +27,22 @@ package struct ModelMetadata: Sendable, Equatable {
         }
     }
 
+    /// What the converter's tokenizer made of a text. Authority: `Formats/Tokenizers.md`, section 5.
+    package struct TokenizerProbe: Sendable, Equatable {
+        package var text: String
+        /// Whether control tokens in the text were parsed.
+        package var parsesSpecial: Bool
+        package var ids: [Int32]
+        package var decoded: String
+
+        package init(text: String, parsesSpecial: Bool, ids: [Int32], decoded: String) {
+            self.text = text
+            self.parsesSpecial = parsesSpecial
+            self.ids = ids
+            self.decoded = decoded
+        }
+    }
+
     package var generator: Generator
     /// Every option that influenced the bytes; strings and numbers only.
     package var options: JSONObject
@@ -39,10 +55,12 @@ package struct ModelMetadata: Sendable, Equatable {
     package var calibration: String?
     /// How the mixture of storage types was chosen, if one was asked for.
     package var plan: JSONObject?
+    /// Absent in files of earlier versions, there empty.
+    package var tokenizerProbes: [TokenizerProbe]
 
     package init(
         generator: Generator, options: JSONObject, sources: [Source], config: String, generationConfig: String? = nil, calibration: String? = nil,
-        plan: JSONObject? = nil
+        plan: JSONObject? = nil, tokenizerProbes: [TokenizerProbe] = []
     ) {
         for member in options.members { precondition(Self.isOption(member.value), "option \(member.key.quoted) is no string or number") }
         self.generator = generator
@@ -52,6 +70,7 @@ package struct ModelMetadata: Sendable, Equatable {
         self.generationConfig = generationConfig
         self.calibration = calibration
         self.plan = plan
+        self.tokenizerProbes = tokenizerProbes
     }
 
     private static func isOption(_ value: JSONValue) -> Bool { value.jsonString != nil || value.double != nil }
@@ -69,6 +88,7 @@ package struct ModelMetadata: Sendable, Equatable {
         ]
         if let calibration { document.set("calibration", JSONValue(calibration)) }
         if let plan { document.set("plan", JSONValue(plan)) }
+        if !tokenizerProbes.isEmpty { document.set("tokenizer_probes", JSONValue(tokenizerProbes.map(\.json))) }
         return JSONValue(document).serialized()
     }
 
@@ -98,6 +118,14 @@ package struct ModelMetadata: Sendable, Equatable {
         generationConfig = try files.object()["generation_config.json"] == nil ? nil : files.string("generation_config.json")
         calibration = try root.object()["calibration"] == nil ? nil : root.string("calibration")
         plan = try root.object()["plan"] == nil ? nil : root.member("plan").object()
+        tokenizerProbes = []
+        if try root.object()["tokenizer_probes"] != nil {
+            let probes = try root.member("tokenizer_probes")
+            guard let list = probes.value.array, (1...256).contains(list.count) else { throw probes.wrong("an array of 1 to 256 objects") }
+            for (index, value) in list.enumerated() {
+                tokenizerProbes.append(try TokenizerProbe(Node(path: path, name: "tokenizer_probes[\(index)]", value: value)))
+            }
+        }
     }
 
     private static func source(_ node: Node) throws(ModelFileError) -> Source {
@@ -110,6 +138,30 @@ package struct ModelMetadata: Sendable, Equatable {
 
     fileprivate static func failure(_ path: String, _ what: String) -> ModelFileError {
         ModelFileError(.invalid, path: path, "metadata: \(what); \(Cure.convertAgain)")
+    }
+}
+
+extension ModelMetadata.TokenizerProbe {
+    fileprivate static let longestText = 4096
+
+    fileprivate var json: JSONValue {
+        ["text": JSONValue(text), "special": JSONValue(parsesSpecial), "ids": JSONValue(ids.map { JSONValue($0) }), "decoded": JSONValue(decoded)]
+    }
+
+    fileprivate init(_ node: Node) throws(ModelFileError) {
+        text = try node.string("text")
+        guard text.utf8.count <= Self.longestText else { throw try node.member("text").wrong("at most \(Self.longestText) bytes") }
+        let special = try node.member("special")
+        guard let flag = special.value.bool else { throw special.wrong("true or false") }
+        parsesSpecial = flag
+        let list = try node.member("ids")
+        guard let values = list.value.array else { throw list.wrong("an array") }
+        ids = []
+        for value in values {
+            guard let id = value.int.flatMap({ Int32(exactly: $0) }), id >= 0 else { throw list.wrong("token ids") }
+            ids.append(id)
+        }
+        decoded = try node.string("decoded")
     }
 }
 

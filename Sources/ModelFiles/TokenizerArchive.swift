@@ -1,23 +1,39 @@
 import StrictJSON
 
-/// The checkpoint's tokenizer files, verbatim, in one archive.
+/// The checkpoint's tokenizer files, verbatim, in one archive, and what was made from them for a quick start.
 /// Authority: `Formats/QuernFile.md`, section 7.
 package struct TokenizerArchive: Sendable, Equatable {
     package struct File: Sendable, Equatable {
         package var name: String
+        /// The file, or a zstd frame of it.
         package var bytes: [UInt8]
+        package var isCompressed = false
 
         package init(name: String, bytes: [UInt8]) {
             self.name = name
             self.bytes = bytes
         }
+
+        /// The file's own bytes.
+        package func contents() throws(ZstdFrame.Failure) -> [UInt8] {
+            guard isCompressed else { return bytes }
+            return try bytes.withUnsafeBufferPointer { (frame) throws(ZstdFrame.Failure) in
+                try ZstdFrame.decompress(UnsafeRawBufferPointer(frame), limit: TokenizerArchive.largestCompressed)
+            }
+        }
     }
 
-    /// The only names that an archive may hold.
-    package static let knownNames = [
+    /// Files of a checkpoint.
+    package static let checkpointNames = [
         "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
         "chat_template.jinja", "vocab.json", "merges.txt",
     ]
+    /// Made from `compressedName`, which a program that runs the model then need not read.
+    package static let byteLevelName = "byte_level.vocabulary"
+    private static let compressedName = "tokenizer.json"
+    /// The only names that an archive may hold.
+    package static let knownNames = checkpointNames + [byteLevelName]
+    private static let largestCompressed: UInt64 = 64 << 20
 
     package let files: [File]
 
@@ -29,7 +45,22 @@ package struct TokenizerArchive: Sendable, Equatable {
         self.files = files
     }
 
-    package subscript(_ name: String) -> [UInt8]? { files.first { $0.name == name }?.bytes }
+    /// Nil for a file that is compressed, too; see `File.contents`.
+    package subscript(_ name: String) -> [UInt8]? { files.first { $0.name == name && !$0.isCompressed }?.bytes }
+
+    /// Whether a reader must know more than the first version had: feature bit 1 of the header.
+    package var isByteLevel: Bool { self[Self.byteLevelName] != nil }
+
+    /// The archive as it is to be written: beside the byte-level vocabulary, the file that it was made from is compressed.
+    package func packed() -> TokenizerArchive {
+        guard isByteLevel else { return self }
+        return TokenizerArchive(files: files.map { file in
+            guard file.name == Self.compressedName, !file.isCompressed else { return file }
+            var packed = File(name: file.name, bytes: ZstdFrame.compress(file.bytes))
+            packed.isCompressed = true
+            return packed
+        })
+    }
 
     private static let headBytes = 16
 
@@ -39,6 +70,7 @@ package struct TokenizerArchive: Sendable, Equatable {
         for file in files {
             var head = [UInt8](repeating: 0, count: Self.headBytes)
             head.store(UInt16(file.name.utf8.count), at: 0)
+            head.store(UInt16(file.isCompressed ? 1 : 0), at: 2)
             head.store(UInt64(file.bytes.count), at: 8)
             bytes += head
             bytes += file.name.utf8
@@ -57,7 +89,8 @@ package struct TokenizerArchive: Sendable, Equatable {
             fields.place = "tokenizer: file \(index)"
             guard bytes.count - position >= Self.headBytes else { throw fields.failure("the archive ends within the file's head") }
             let nameLength = Int(fields.load(position, as: UInt16.self))
-            try fields.expectZeros(at: position + 2, count: 6)
+            let encoding = fields.load(position + 2, as: UInt16.self)
+            try fields.expectZeros(at: position + 4, count: 4)
             let byteCount = fields.load(position + 8, as: UInt64.self)
             position += Self.headBytes
             guard nameLength <= bytes.count - position else { throw fields.failure("the archive ends within the file's name") }
@@ -71,12 +104,22 @@ package struct TokenizerArchive: Sendable, Equatable {
             guard byteCount <= UInt64(bytes.count - position) else {
                 throw fields.failure("byte_count is \(byteCount), but the archive has only \(bytes.count - position) bytes left")
             }
-            files.append(File(name: name, bytes: Array(fields.slice(position, Int(byteCount)))))
+            guard encoding == 0 || encoding == 1 && name == Self.compressedName else {
+                throw fields.failure("encoding is \(encoding), expected 0\(name == Self.compressedName ? " or 1" : "")")
+            }
+            var file = File(name: name, bytes: Array(fields.slice(position, Int(byteCount))))
+            file.isCompressed = encoding == 1
+            files.append(file)
             position += Int(byteCount)
         }
         guard position == bytes.count else {
             fields.place = "tokenizer"
             throw fields.failure("\(bytes.count - position) bytes follow the last file, expected none")
+        }
+        fields.place = "tokenizer: file '\(Self.compressedName)'"
+        let isByteLevel = files.contains { $0.name == Self.byteLevelName }
+        if isByteLevel != files.contains(where: \.isCompressed) {
+            throw fields.failure("encoding must be 1 beside \(Self.byteLevelName), and only there")
         }
         self.files = files
     }

@@ -61,5 +61,12 @@ package enum ZstdFrame {
         return content
     }
 
+    /// Of the size that the frame states.
+    package static func decompress(_ frame: UnsafeRawBufferPointer, limit: UInt64) throws(Failure) -> [UInt8] {
+        let stated = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+        guard stated < UInt64.max - 1 else { throw Failure(description: "no zstd frame with its content size begins here") }
+        return try decompress(frame, expectedSize: stated, limit: limit)
+    }
+
     private static func name(of code: Int) -> String { String(cString: ZSTD_getErrorName(code)) }
 }

@@ -38,13 +38,21 @@ struct AddedTokenCutter: Sendable {
 
     /// Text fragments are never empty.
     func cut(_ text: [UInt8], parseSpecial: Bool) -> [Fragment] {
-        let matcher = parseSpecial ? all : unconditional
-        if matcher.isEmpty { return text.isEmpty ? [] : [.text(0 ..< text.count)] }
+        cut(text, [(text.count, isTrusted: parseSpecial)])
+    }
+
+    /// The spans, each given by its end, cover the text. Control tokens are cut only inside a trusted span, and no token
+    /// reaches from one span into the next: what stands in one cannot change how the tokens of another are read.
+    func cut(_ text: [UInt8], _ spans: [(end: Int, isTrusted: Bool)]) -> [Fragment] {
+        if all.isEmpty { return text.isEmpty ? [] : [.text(0 ..< text.count)] }
         var fragments: [Fragment] = []
         var done = 0
         var position = 0
+        var span = 0
         while position < text.count {
-            guard let match = matcher.longestMatch(in: text, at: position), let token = tokens[match.id] else {
+            while spans[span].end <= position { span += 1 }
+            let matcher = spans[span].isTrusted ? all : unconditional
+            guard let match = matcher.longestMatch(in: text, from: position, to: spans[span].end), let token = tokens[match.id] else {
                 position += 1
                 continue
             }

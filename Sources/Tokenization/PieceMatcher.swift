@@ -39,11 +39,16 @@ struct PieceMatcher: Sendable {
     }
 
     func longestMatch(in bytes: [UInt8], at start: Int) -> Match? {
+        longestMatch(in: bytes, from: start, to: bytes.count)
+    }
+
+    /// Of the texts that end at or before `end`.
+    func longestMatch(in bytes: [UInt8], from start: Int, to end: Int) -> Match? {
         if !canBegin[Int(bytes[start])] { return nil }
         var node: Int32 = 0
         var longest: Match?
         var position = start
-        while position < bytes.count, let edge = edges[Self.key(node, bytes[position])] {
+        while position < end, let edge = edges[Self.key(node, bytes[position])] {
             node = edge.first
             position += 1
             if edge.second >= 0 { longest = Match(id: edge.second, length: position - start) }

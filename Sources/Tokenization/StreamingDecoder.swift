@@ -10,7 +10,7 @@ package enum DecodingStyle: Sendable, CaseIterable {
 
 /// Turns ids into text one by one. A character is given out only when all its bytes are there.
 ///
-/// For `.sentencePiece` the joined output is that of `Tokenizer.decode`, id for id; for the other styles it is as long as
+/// For byte-level tokenizers the joined output is that of `Tokenizer.decode`, id for id. Of the others, for `.sentencePiece` the joined output is that of `Tokenizer.decode`, id for id; for the other styles it is as long as
 /// byte tokens spell well-formed UTF-8 (there, decoding at once gives up a whole run of byte tokens for one bad byte).
 package struct StreamingDecoder: Sendable {
     private let tokenizer: Tokenizer
@@ -38,7 +38,7 @@ package struct StreamingDecoder: Sendable {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// What is still held back: bytes of a character that was never completed, each as U+FFFD.
+    /// What is still held back: bytes of a character that was never completed, as U+FFFD.
     package mutating func finish() -> String {
         var output: [UInt8] = []
         finish(into: &output)
@@ -48,8 +48,8 @@ package struct StreamingDecoder: Sendable {
     mutating func append(_ id: Int32, to output: inout [UInt8]) {
         switch tokenizer.surface(of: id, style) {
         case .nothing:
-            // SentencePiece ends a run of byte pieces at a control token; the other styles do not see the token.
-            if style == .sentencePiece { finish(into: &output) }
+            // SentencePiece ends a run of byte pieces at a control token; the others do not see the token.
+            if style == .sentencePiece, !tokenizer.encoder.isByteLevel { finish(into: &output) }
         case .byte(let byte):
             if style != .sentencePiece, expectsLeadingSpace, byte == 0x20 {
                 expectsLeadingSpace = false
@@ -57,6 +57,9 @@ package struct StreamingDecoder: Sendable {
             }
             expectsLeadingSpace = false
             heldBack.append(byte)
+            release(into: &output)
+        case .bytes(let bytes):
+            heldBack += bytes
             release(into: &output)
         case .unknown(let text):
             finish(into: &output)
@@ -72,7 +75,8 @@ package struct StreamingDecoder: Sendable {
     }
 
     mutating func finish(into output: inout [UInt8]) {
-        for _ in heldBack { output += UTF8Scanning.replacement }
+        // What is held back is the start of one character.
+        for _ in tokenizer.encoder.isByteLevel ? heldBack.prefix(1) : heldBack[...] { output += UTF8Scanning.replacement }
         heldBack.removeAll(keepingCapacity: true)
     }
 
@@ -91,11 +95,11 @@ package struct StreamingDecoder: Sendable {
                 output += heldBack[position ..< position + length]
                 position += length
             } else {
-                let announced = UTF8Scanning.announcedLength(heldBack[position])
-                let rest = heldBack[(position + 1)...]
-                if rest.count + 1 < announced, rest.allSatisfy(UTF8Scanning.isContinuation) { break }
+                let part = UTF8Scanning.maximalSubpart(heldBack, at: position)
+                if position + part == heldBack.count, part < UTF8Scanning.announcedLength(heldBack[position]) { break }
                 output += UTF8Scanning.replacement
-                position += 1
+                // Byte-level text follows the Unicode standard, SentencePiece replaces each byte.
+                position += tokenizer.encoder.isByteLevel ? part : 1
             }
         }
         heldBack.removeFirst(position)

@@ -7,12 +7,14 @@ extension Tokenizer {
         case unknown([UInt8])
         /// U+2581 not yet turned into spaces.
         case text(ArraySlice<UInt8>)
+        /// Any bytes, as they are: parts of characters, too.
+        case bytes(ArraySlice<UInt8>)
     }
 
     /// The text of a sequence of tokens. An id that no token has adds nothing.
     package func decode(_ ids: some Sequence<Int32>, style: DecodingStyle) -> String {
         var output: [UInt8] = []
-        if style == .sentencePiece {
+        if style == .sentencePiece || encoder.isByteLevel {
             var decoder = StreamingDecoder(self, style: style, contextIsEmpty: true)
             for id in ids { decoder.append(id, to: &output) }
             decoder.finish(into: &output)
@@ -23,6 +25,7 @@ extension Tokenizer {
             switch surface(of: id, style) {
             case .nothing: break
             case .byte(let byte): run.append(byte)
+            case .bytes(let bytes): run += bytes
             case .unknown(let text):
                 Self.end(&run, into: &output)
                 output += text
@@ -63,7 +66,8 @@ extension Tokenizer {
         let added = addedByID[id]
         let isSpecial = added?.isSpecial ?? (kind == .control || kind == .unknown)
         if isSpecial, style != .keepingSpecial { return .nothing }
-        if let added { return .text(added.text[...]) }
-        return isPiece ? .text(vocabulary.bytes(of: id)) : .nothing
+        let text = added.map { $0.text[...] } ?? (isPiece ? vocabulary.bytes(of: id) : [])
+        if encoder.isByteLevel { return text.isEmpty ? .nothing : .bytes(text) }
+        return added != nil || isPiece ? .text(text) : .nothing
     }
 }

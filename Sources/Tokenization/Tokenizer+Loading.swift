@@ -7,26 +7,18 @@ extension Tokenizer {
         var parts: TokenizerParts
         if let bytes = files.model {
             parts = try Self.parts(model: bytes, files, settings)
+        } else if let bytes = files.byteLevel {
+            parts = try Self.parts(ByteLevelModel(decoding: bytes), files, settings)
         } else if let bytes = files.json {
-            let description = try TokenizerDescription(reading: bytes, vocabularySize: files.vocabularySize)
-            parts = TokenizerParts(
-                encoder: description.encoder, vocabularySize: files.vocabularySize, prefixRule: description.prefixRule,
-                dropsLeadingSpace: description.dropsLeadingSpace)
-            parts.notes = description.notes
-            var chosen = AddedTokenChoice(limit: files.vocabularySize)
-            chosen.add(description.added)
-            chosen.add(settings.added)
-            let replaced = chosen.tokens.values.first { token in
-                Int(token.id) < description.encoder.vocabulary.count
-                    && !description.encoder.vocabulary.bytes(of: token.id).isEmpty
-                    && !description.encoder.vocabulary.bytes(of: token.id).elementsEqual(token.text)
+            let root = try FileObject(reading: bytes, TokenizerDescription.file)
+            if try ByteLevelModel.describes(root) {
+                parts = try Self.parts(ByteLevelModel(root, vocabularySize: files.vocabularySize), files, settings)
+            } else {
+                parts = try Self.parts(TokenizerDescription(root, vocabularySize: files.vocabularySize), files, settings)
             }
-            if let replaced {
-                throw Self.conflict(
-                    chosen.files[replaced.id] ?? TokenizerDescription.file, replaced,
-                    with: description.encoder.vocabulary.bytes(of: replaced.id), of: TokenizerDescription.file)
+            for key in ["truncation", "padding"] where root[key] != nil {
+                parts.notes.append("\(TokenizerDescription.file): '\(key)' is not followed; texts are neither cut nor filled up")
             }
-            parts.take(chosen)
         } else {
             throw TokenizationError(
                 code: .missing, file: "the checkpoint", place: "tokenizer", expected: "tokenizer.model or tokenizer.json",
@@ -34,6 +26,20 @@ extension Tokenizer {
         }
         parts.apply(settings)
         self.init(parts: parts)
+    }
+
+    private static func parts(
+        _ description: TokenizerDescription, _ files: TokenizerFiles, _ settings: TokenizerSettings
+    ) throws(TokenizationError) -> TokenizerParts {
+        var parts = TokenizerParts(
+            encoder: .sentencePiece(description.encoder), vocabularySize: files.vocabularySize, prefixRule: description.prefixRule,
+            dropsLeadingSpace: description.dropsLeadingSpace)
+        var chosen = AddedTokenChoice(limit: files.vocabularySize)
+        chosen.add(description.added)
+        chosen.add(settings.added)
+        try chosen.check(against: description.encoder.vocabulary)
+        parts.take(chosen)
+        return parts
     }
 
     private static func parts(
@@ -77,7 +83,7 @@ extension Tokenizer {
         let vocabulary = try Vocabulary(model, replaced: replaced)
         let addsPrefix = model.normalization.addsDummyPrefix
         var parts = TokenizerParts(
-            encoder: BytePairEncoder(scored: vocabulary), vocabularySize: files.vocabularySize,
+            encoder: .sentencePiece(BytePairEncoder(scored: vocabulary)), vocabularySize: files.vocabularySize,
             prefixRule: !addsPrefix ? .never : settings.legacy == false ? .firstFragmentWithoutSpace : .everyFragment,
             dropsLeadingSpace: addsPrefix)
         parts.unknownSurface = Array(model.unknownSurface.utf8)
@@ -92,7 +98,7 @@ extension Tokenizer {
         id >= 0 && Int(id) < vocabulary.count && vocabulary.kinds[Int(id)] == .control ? id : nil
     }
 
-    private static func conflict(
+    static func conflict(
         _ file: String, _ token: AddedToken, with piece: ArraySlice<UInt8>, of other: String
     ) -> TokenizationError {
         TokenizationError(
@@ -138,6 +144,19 @@ struct AddedTokenChoice {
         }
         if dropped > 5 { notes.append("\(dropped - 5) more added tokens are not used for the same reason") }
     }
+
+    /// A token cannot take the id of another one of tokenizer.json.
+    func check(against vocabulary: Vocabulary) throws(TokenizationError) {
+        let replaced = tokens.values.sorted { $0.id < $1.id }.first { token in
+            Int(token.id) < vocabulary.count && !vocabulary.bytes(of: token.id).isEmpty
+                && !vocabulary.bytes(of: token.id).elementsEqual(token.text)
+        }
+        if let replaced {
+            throw Tokenizer.conflict(
+                files[replaced.id] ?? TokenizerDescription.file, replaced, with: vocabulary.bytes(of: replaced.id),
+                of: TokenizerDescription.file)
+        }
+    }
 }
 
 extension TokenizerParts {
@@ -178,8 +197,18 @@ extension TokenizerParts {
         for value in settings.endIDs {
             if let found = valid(value, "eos_token_id"), !ends.contains(found) { ends.append(found) }
         }
+        for id in knownEnds where !ends.contains(id) { ends.append(id) }
         if !ends.isEmpty { endIDs = ends }
         if endIDs.isEmpty, let found = byText[Array("</s>".utf8)] { endIDs = [found] }
+
+        roleTexts = settings.roleTexts
+        let vocabulary = encoder.vocabulary
+        let unknown = vocabulary.unknownID < 0 ? nil : vocabulary.unknownID
+        for (role, id) in [("bos_token", beginID), ("eos_token", endIDs.first), ("unk_token", unknown)] where roleTexts[role] == nil {
+            guard let id else { continue }
+            roleTexts[role] = addedTokens.first { $0.id == id }?.text
+                ?? (Int(id) < vocabulary.count ? Array(vocabulary.bytes(of: id)) : nil)
+        }
     }
 
     private mutating func note(_ role: String, _ text: [UInt8]) {

@@ -22,10 +22,12 @@ package struct Tokenizer: Sendable {
     /// Whether prompts of this checkpoint begin with `beginID`.
     package let addsBegin: Bool
     package let addedTokens: [AddedToken]
+    /// Texts of tokens by the names of their roles, as Hugging Face's files name them.
+    package let roleTexts: [String: [UInt8]]
     /// What was read but not followed, for the user.
     package let notes: [String]
 
-    let encoder: BytePairEncoder
+    let encoder: TextEncoder
     let cutter: AddedTokenCutter
     let addedByID: [Int32: AddedToken]
     /// What SentencePiece decoding shows for an unknown token.
@@ -41,6 +43,7 @@ package struct Tokenizer: Sendable {
         endIDs = parts.endIDs
         addsBegin = parts.addsBegin && parts.beginID != nil
         addedTokens = parts.addedTokens
+        roleTexts = parts.roleTexts
         notes = parts.notes
         encoder = parts.encoder
         cutter = AddedTokenCutter(parts.addedTokens)
@@ -57,12 +60,20 @@ package struct Tokenizer: Sendable {
     /// Complexity: O(n log n) in the length of the text, whatever the text is.
     package func encode(_ text: some Collection<UInt8>, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
         let text = Array(text)
+        return encode(text, [(text.count, isTrusted: parseSpecial)], addBOS: addBOS)
+    }
+
+    func encode(_ text: [UInt8], _ spans: [(end: Int, isTrusted: Bool)], addBOS: Bool) -> [Int32] {
         var ids: [Int32] = []
         if addBOS, let beginID { ids.append(beginID) }
-        for fragment in cutter.cut(text, parseSpecial: parseSpecial) {
+        for fragment in cutter.cut(text, spans) {
             switch fragment {
             case .token(let id): ids.append(id)
-            case .text(let range): encoder.encode(normalized(text, range), into: &ids)
+            case .text(let range):
+                switch encoder {
+                case .sentencePiece(let encoder): encoder.encode(normalized(text, range), into: &ids)
+                case .byteLevel(let encoder): encoder.encode(UTF8Scanning.repaired(text, range), into: &ids)
+                }
             }
         }
         return ids
@@ -70,6 +81,18 @@ package struct Tokenizer: Sendable {
 
     package func encode(_ text: String, addBOS: Bool, parseSpecial: Bool) -> [Int32] {
         encode(text.utf8, addBOS: addBOS, parseSpecial: parseSpecial)
+    }
+
+    /// The id of a control token by its exact text.
+    package func controlID(of text: String) -> Int32? {
+        let text = Array(text.utf8)
+        return addedTokens.first { $0.isSpecial && $0.text == text }?.id
+    }
+
+    /// The text of a token by the name of its role: `bos_token`, `eos_token`, `unk_token`, `pad_token` and so on, as the
+    /// checkpoint's files give it. Templates use these names.
+    package func text(ofRole role: String) -> String? {
+        roleTexts[role].map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The id of a token, added or not, by its exact text.
@@ -112,9 +135,28 @@ package struct Tokenizer: Sendable {
     }
 }
 
+/// The two families of tokenizers.
+enum TextEncoder: Sendable {
+    /// LLaMA-2: pieces of text in which spaces are marks, and bytes where no piece fits.
+    case sentencePiece(BytePairEncoder)
+    /// Llama-3: words of bytes.
+    case byteLevel(ByteLevelEncoder)
+
+    var vocabulary: Vocabulary {
+        switch self {
+        case .sentencePiece(let encoder): encoder.vocabulary
+        case .byteLevel(let encoder): encoder.vocabulary
+        }
+    }
+
+    var isByteLevel: Bool {
+        if case .byteLevel = self { true } else { false }
+    }
+}
+
 /// What loading finds out, before it becomes a tokenizer.
 struct TokenizerParts {
-    var encoder: BytePairEncoder
+    var encoder: TextEncoder
     var vocabularySize: Int
     var prefixRule: Tokenizer.PrefixRule
     var dropsLeadingSpace: Bool
@@ -123,5 +165,6 @@ struct TokenizerParts {
     var endIDs: [Int32] = []
     var addsBegin = true
     var addedTokens: [AddedToken] = []
+    var roleTexts: [String: [UInt8]] = [:]
     var notes: [String] = []
 }

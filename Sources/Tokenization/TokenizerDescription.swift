@@ -3,17 +3,13 @@ import StrictJSON
 /// A tokenizer.json of the kind that LLaMA-2 has: byte-pair encoding with byte fallback, spaces written as U+2581.
 struct TokenizerDescription {
     static let file = "tokenizer.json"
-    private static let byteLevel = "byte-level BPE (Llama-3) tokenizers are not supported yet"
 
     var added: [TokenizerSettings.AddedEntry]
     var prefixRule: Tokenizer.PrefixRule
     var dropsLeadingSpace: Bool
     var encoder: BytePairEncoder
-    var notes: [String] = []
 
-    init(reading bytes: [UInt8], vocabularySize: Int) throws(TokenizationError) {
-        let root = try FileObject(reading: bytes, Self.file)
-        try Self.refuseByteLevel(root)
+    init(_ root: FileObject, vocabularySize: Int) throws(TokenizationError) {
         added = try TokenizerSettings.addedTokens(of: root)
         prefixRule = try Self.prefixRule(root)
         dropsLeadingSpace = try Self.dropsLeadingSpace(root)
@@ -25,31 +21,20 @@ struct TokenizerDescription {
         let merges = try Self.merges(model, vocabulary)
         encoder = BytePairEncoder(
             vocabulary, order: .ranks(merges), takesWholePieces: try model.bool("ignore_merges") ?? false)
-        for key in ["truncation", "padding"] where root[key] != nil {
-            notes.append("\(Self.file): '\(key)' is not followed; texts are neither cut nor filled up")
-        }
     }
 
     // MARK: - Rules around the model
 
-    private static func steps(_ key: String, _ list: String, _ root: FileObject) throws(TokenizationError) -> [FileObject] {
+    static func steps(_ key: String, _ list: String, _ root: FileObject) throws(TokenizationError) -> [FileObject] {
         guard let object = try root.object(key) else { return [] }
         return try object.text("type") == Array("Sequence".utf8) ? try object.objects(list) : [object]
     }
 
-    private static func type(_ step: FileObject) throws(TokenizationError) -> String {
+    static func type(_ step: FileObject) throws(TokenizationError) -> String {
         guard let type = try step.text("type") else {
             throw .malformed(file, step.place("type"), expected: "a string", found: "nothing")
         }
         return String(decoding: type, as: UTF8.self)
-    }
-
-    private static func refuseByteLevel(_ root: FileObject) throws(TokenizationError) {
-        let steps = try steps("pre_tokenizer", "pretokenizers", root) + steps("decoder", "decoders", root)
-        for step in steps where try type(step) == "ByteLevel" {
-            throw .unsupported(
-                file, step.path, expected: "a tokenizer that writes spaces as U+2581", found: "ByteLevel", advice: byteLevel)
-        }
     }
 
     /// Three forms: spaces replaced by the normalizer, with or without a prefix, or by a Metaspace pre-tokenizer.
@@ -124,6 +109,15 @@ struct TokenizerDescription {
     // MARK: - Model
 
     private static func checkModel(_ model: FileObject) throws(TokenizationError) {
+        try checkBytePairs(model)
+        guard try model.bool("byte_fallback") == true else {
+            throw .unsupported(
+                file, "model.byte_fallback", expected: "true", found: model["byte_fallback"]?.summary ?? "nothing")
+        }
+    }
+
+    /// What both families of byte-pair models have in common.
+    static func checkBytePairs(_ model: FileObject) throws(TokenizationError) {
         if let type = try model.text("type"), type != Array("BPE".utf8) {
             throw .unsupported(file, "model.type", expected: "'BPE'", found: TokenizationError.quoted(type))
         }
@@ -135,15 +129,17 @@ struct TokenizerDescription {
         if let dropout = model["dropout"], dropout.double != 0 {
             throw .unsupported(file, "model.dropout", expected: "null", found: dropout.summary)
         }
-        guard try model.bool("byte_fallback") == true else {
-            throw .unsupported(
-                file, "model.byte_fallback", expected: "true", found: model["byte_fallback"]?.summary ?? "nothing")
-        }
     }
 
     private static func vocabulary(
         _ model: FileObject, added: [TokenizerSettings.AddedEntry], vocabularySize: Int
     ) throws(TokenizationError) -> Vocabulary {
+        let pieces = try pieces(of: model, vocabularySize: vocabularySize)
+        return try checked(pieces, unknown: model.text("unk_token"), added: added)
+    }
+
+    /// The texts of `model.vocab` by id; nil for an id that no text has.
+    static func pieces(of model: FileObject, vocabularySize: Int) throws(TokenizationError) -> [[UInt8]?] {
         guard let object = try model.object("vocab") else {
             throw .malformed(file, "model.vocab", expected: "an object", found: "nothing")
         }
@@ -170,7 +166,7 @@ struct TokenizerDescription {
             }
             pieces[id] = member.key.bytes
         }
-        return try checked(pieces, unknown: model.text("unk_token"), added: added)
+        return pieces
     }
 
     private static func checked(
@@ -229,7 +225,7 @@ struct TokenizerDescription {
     }
 
     /// Both texts joined, and the length of the first.
-    private static func parts(_ merge: JSONValue) -> ([UInt8], Int)? {
+    static func parts(_ merge: JSONValue) -> ([UInt8], Int)? {
         if let text = merge.jsonString {
             guard let space = text.bytes.firstIndex(of: 0x20), text.bytes.lastIndex(of: 0x20) == space else { return nil }
             return (Array(text.bytes[..<space] + text.bytes[(space + 1)...]), space)

@@ -6,6 +6,8 @@ package struct TokenizerFiles: Sendable {
     package var model: [UInt8]?
     /// tokenizer.json; used when there is no tokenizer.model.
     package var json: [UInt8]?
+    /// byte_level.vocabulary, from a model file: what it was made from, tokenizer.json, is then not needed.
+    package var byteLevel: [UInt8]?
     /// tokenizer_config.json
     package var configuration: [UInt8]?
     /// added_tokens.json
@@ -18,11 +20,12 @@ package struct TokenizerFiles: Sendable {
     package var vocabularySize: Int
 
     package init(
-        model: [UInt8]? = nil, json: [UInt8]? = nil, configuration: [UInt8]? = nil, addedTokens: [UInt8]? = nil,
+        model: [UInt8]? = nil, json: [UInt8]? = nil, byteLevel: [UInt8]? = nil, configuration: [UInt8]? = nil, addedTokens: [UInt8]? = nil,
         specialTokensMap: [UInt8]? = nil, generationConfiguration: [UInt8]? = nil, vocabularySize: Int
     ) {
         self.model = model
         self.json = json
+        self.byteLevel = byteLevel
         self.configuration = configuration
         self.addedTokens = addedTokens
         self.specialTokensMap = specialTokensMap

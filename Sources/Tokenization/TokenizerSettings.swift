@@ -4,9 +4,10 @@ import StrictJSON
 struct TokenizerSettings {
     var legacy: Bool?
     var addsBegin: Bool?
-    /// Texts of the tokens with these roles.
-    var beginText: [UInt8]?
-    var endText: [UInt8]?
+    /// Texts of tokens by role.
+    var roleTexts: [String: [UInt8]] = [:]
+    var beginText: [UInt8]? { roleTexts["bos_token"] }
+    var endText: [UInt8]? { roleTexts["eos_token"] }
     var beginID: Int?
     var endIDs: [Int] = []
     var added: [AddedEntry] = []
@@ -21,8 +22,7 @@ struct TokenizerSettings {
         if let bytes = files.addedTokens { try readAddedTokens(FileObject(reading: bytes, "added_tokens.json")) }
         if let bytes = files.specialTokensMap {
             let map = try FileObject(reading: bytes, "special_tokens_map.json")
-            beginText = try Self.tokenText("bos_token", map)
-            endText = try Self.tokenText("eos_token", map)
+            try readRoles(map)
         }
         if let bytes = files.configuration { try readConfiguration(FileObject(reading: bytes, "tokenizer_config.json")) }
         if let bytes = files.generationConfiguration {
@@ -35,8 +35,7 @@ struct TokenizerSettings {
     private mutating func readConfiguration(_ file: FileObject) throws(TokenizationError) {
         legacy = try file.bool("legacy")
         addsBegin = try file.bool("add_bos_token")
-        beginText = try Self.tokenText("bos_token", file) ?? beginText
-        endText = try Self.tokenText("eos_token", file) ?? endText
+        try readRoles(file)
         guard let decoder = try file.object("added_tokens_decoder") else { return }
         for member in decoder.members.members {
             guard let id = Int(member.key.string), id >= 0 else {
@@ -86,6 +85,14 @@ struct TokenizerSettings {
     /// Control tokens of chat formats are often not marked as such.
     private static func looksSpecial(_ text: [UInt8]) -> Bool {
         text.count > 4 && text.starts(with: "<|".utf8) && text.suffix(2).elementsEqual("|>".utf8)
+    }
+
+    private static let roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
+
+    private mutating func readRoles(_ file: FileObject) throws(TokenizationError) {
+        for role in Self.roles {
+            if let text = try Self.tokenText(role, file) { roleTexts[role] = text }
+        }
     }
 
     /// A role's value: the token's text, or an object with it.

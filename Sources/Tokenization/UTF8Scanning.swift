@@ -22,18 +22,53 @@ enum UTF8Scanning {
         if lead < 0x80 { return 1 }
         let length = announcedLength(lead)
         if length == 0 || start + length > bytes.count { return 0 }
-        let second = bytes[start + 1]
-        let lowest: UInt8, highest: UInt8
-        switch lead {
-        case 0xE0: (lowest, highest) = (0xA0, 0xBF)
-        case 0xED: (lowest, highest) = (0x80, 0x9F)
-        case 0xF0: (lowest, highest) = (0x90, 0xBF)
-        case 0xF4: (lowest, highest) = (0x80, 0x8F)
-        default: (lowest, highest) = (0x80, 0xBF)
-        }
-        if second < lowest || second > highest { return 0 }
+        if !secondBytes(after: lead).contains(bytes[start + 1]) { return 0 }
         for offset in 2 ..< max(length, 2) where bytes[start + offset] & 0xC0 != 0x80 { return 0 }
         return length
+    }
+
+    /// The bytes of a range, each that belongs to no well-formed character replaced.
+    static func repaired(_ text: [UInt8], _ range: Range<Int>) -> [UInt8] {
+        let fragment = range == text.indices ? text : Array(text[range])
+        var position = 0
+        while position < fragment.count {
+            let length = characterLength(fragment, at: position)
+            if length == 0 { break }
+            position += length
+        }
+        if position == fragment.count { return fragment }
+        var result = Array(fragment[..<position])
+        result.reserveCapacity(fragment.count + fragment.count / 2)
+        while position < fragment.count {
+            let length = characterLength(fragment, at: position)
+            if length == 0 { result += replacement } else { result += fragment[position ..< position + length] }
+            position += max(length, 1)
+        }
+        return result
+    }
+
+    /// Length of the longest start of a well-formed character at `start`; at least 1.
+    /// Precondition: no whole well-formed character stands there.
+    static func maximalSubpart(_ bytes: [UInt8], at start: Int) -> Int {
+        let announced = announcedLength(bytes[start])
+        var length = 1
+        while length < announced, start + length < bytes.count {
+            let next = bytes[start + length]
+            if length == 1 ? !secondBytes(after: bytes[start]).contains(next) : !isContinuation(next) { break }
+            length += 1
+        }
+        return length
+    }
+
+    /// What may follow a lead byte: no overlong forms, no surrogates, nothing above U+10FFFF.
+    private static func secondBytes(after lead: UInt8) -> ClosedRange<UInt8> {
+        switch lead {
+        case 0xE0: 0xA0 ... 0xBF
+        case 0xED: 0x80 ... 0x9F
+        case 0xF0: 0x90 ... 0xBF
+        case 0xF4: 0x80 ... 0x8F
+        default: 0x80 ... 0xBF
+        }
     }
 
     static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }

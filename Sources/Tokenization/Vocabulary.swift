@@ -120,6 +120,15 @@ package struct Vocabulary: Sendable {
         return high << 4 | low
     }
 
+    /// Whether the text of `result` is that of `left` and then that of `right`.
+    func isJoint(_ left: Int32, _ right: Int32, _ result: Int32) -> Bool {
+        let leftLength = length(of: left), rightLength = length(of: right)
+        if length(of: result) != leftLength + rightLength { return false }
+        let start = ends[Int(result)] - leftLength - rightLength
+        return equals(left, text, start, start + leftLength)
+            && equals(right, text, start + leftLength, start + leftLength + rightLength)
+    }
+
     private func equals(_ id: Int32, _ bytes: [UInt8], _ start: Int, _ end: Int) -> Bool {
         let first = id == 0 ? 0 : ends[Int(id) - 1]
         if ends[Int(id)] - first != end - start { return false }

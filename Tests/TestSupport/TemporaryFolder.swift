@@ -56,7 +56,8 @@ package enum ReferenceReader {
     /// Whether it can read whole files too.
     package static let canOpenFiles: Bool = (try? runProcess([python, "-c", "import numpy, zstandard"]).status) == 0
 
-    package static func run(_ arguments: [String]) throws -> ProcessResult {
-        try runProcess([python, repositoryRoot.appendingPathComponent("Tools/reference_reader.py").path] + arguments)
+    /// - Parameter program: a file in `Tools`; `reference_session.py` reads session files.
+    package static func run(_ arguments: [String], program: String = "reference_reader.py") throws -> ProcessResult {
+        try runProcess([python, repositoryRoot.appendingPathComponent("Tools/\(program)").path] + arguments)
     }
 }

@@ -62,10 +62,28 @@ struct SharedCaseTests {
         #expect(try TestFiles.llama2().encode([0xFF, 0xFE, 0x41], addBOS: false, parseSpecial: false) == [29871, 26308, 29909])
     }
 
-    @Test func byteLevelIsRefusedByName() throws {
+    @Test func byteLevel() throws {
         let json = try TestFiles.read(TestFiles.shared + "llama3/tokenizer.json")
-        let error = #expect(throws: TokenizationError.self) { try Tokenizer(files: .init(json: json, vocabularySize: 128256)) }
-        #expect(error?.code == .unsupported)
-        #expect("\(try #require(error))".contains("byte-level BPE (Llama-3) tokenizers are not supported yet"))
+        let settings = try TestFiles.read(TestFiles.shared + "llama3/tokenizer_config.json")
+        let compact = try #require(try Tokenizer.byteLevelVocabulary(fromJSON: json, vocabularySize: 128256))
+        let tokenizer = try Tokenizer(files: TokenizerFiles(byteLevel: compact, configuration: settings, vocabularySize: 128256))
+        try check("l3", parseSpecial: true, tokenizer, "tokenizer.json")
+        for item in try #require(Self.cases["cases"]?.array) {
+            guard let text = item["text"]?.jsonString, let ids = item["l3"]?.array?.compactMap(\.int).map({ Int32($0) }) else { continue }
+            #expect(Array(tokenizer.decode(ids, style: .keepingSpecial).utf8) == text.bytes)
+        }
+        #expect(tokenizer.beginID == 128000 && tokenizer.addsBegin && tokenizer.endIDs == [128009, 128001] && tokenizer.notes.isEmpty)
+        let chat = "<|start_header_id|>system<|end_header_id|>\n\nHi<|eot_id|>"
+        let pieces = [PromptPiece("<|start_header_id|>system<|end_header_id|>\n\n", isTrusted: true), PromptPiece("Hi", isTrusted: false), PromptPiece("<|eot_id|>", isTrusted: true)]
+        #expect(tokenizer.encode(pieces, addBOS: false) == [128006, 9125, 128007, 271, 13347, 128009])
+        #expect(tokenizer.encode(chat, addBOS: false, parseSpecial: true) == [128006, 9125, 128007, 271, 13347, 128009])
+        // Taken whole; by merging it would be 67387 6780 48320.
+        #expect(tokenizer.encode(" gerekiyor", addBOS: false, parseSpecial: false) == [115431])
+        // Early files lack the flag.
+        var root = try #require(try JSONReader.read(json).object), model = try #require(root["model"]?.object)
+        model.set("ignore_merges", false)
+        root.set("model", JSONValue(model))
+        let early = try Tokenizer(files: TokenizerFiles(json: JSONValue(root).serialized(), vocabularySize: 128256))
+        #expect(early.encode(" gerekiyor", addBOS: false, parseSpecial: false) == [115431])
     }
 }

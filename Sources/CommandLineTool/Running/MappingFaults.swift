@@ -12,6 +12,7 @@ enum MappingFaults {
         mappingMessage = UnsafeRawBufferPointer(copy)
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in
+            RawTerminal.restore()
             _ = write(STDERR_FILENO, mappingMessage.baseAddress!, mappingMessage.count)
             _exit(1)
         }

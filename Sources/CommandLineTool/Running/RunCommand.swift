@@ -20,6 +20,9 @@ struct RunCommand: ParsableCommand {
             of them in one pass over the weights. The text is the one without it, token for token, at any temperature; where text repeats \
             itself or its prompt (code, tables, summaries, quotations) it comes faster. Drafts get shorter, or stop, where they do not pay.
 
+            --session keeps what the model computed for prompt and answer in a file. Of a prompt that begins like what the file holds, only \
+            the rest is computed. The file belongs to one .quern file and one --kv, tells what was said, and is readable by its owner alone.
+
             \(ExitCodes.help)
             """)
 
@@ -40,6 +43,8 @@ struct RunCommand: ParsableCommand {
         defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
         help: ArgumentHelp("Draft up to N tokens from earlier text and verify them in one pass; the text stays the same.", valueName: "n"))
     var speculate: Int?
+    @Option(help: "Keep the computed state of prompt and answer in this file, and use what it holds.", completion: .file(extensions: ["qses"]))
+    var session: String?
     @Flag(help: "Do not stop at the end-of-text token.") var ignoreEnd = false
     @Flag(help: "Do not put the begin token before the prompt.") var noBos = false
     @Flag(help: "Read special tokens such as </s> in the prompt as tokens.") var special = false
@@ -80,10 +85,17 @@ struct RunCommand: ParsableCommand {
                         + (temperature > 0 ? ", seed \(seed)" : ""))
             }
             let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
-            let generator = TextGenerator(session: session, tokenizer: tokenizer)
+            let kept = try self.session.map { try KeptSession(path: $0, restoring: session) }
+            let generator = TextGenerator(session: session, tokenizer: tokenizer, tokens: kept?.tokens ?? [])
+            let reused = generator.reuse(for: ids)
+            if let kept {
+                Terminal.note(
+                    kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
+                        : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
+            }
             var failure: (any Error)?
             let summary = try generator.generate(
-                prompt: ids, maximum: maxTokens,
+                prompt: Array(ids[reused...]), maximum: maxTokens,
                 sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed), stop: stop,
                 ignoresEnd: ignoreEnd, speculate: speculate ?? 0
             ) { text in
@@ -94,6 +106,7 @@ struct RunCommand: ParsableCommand {
             }
             if let failure { throw failure }
             _ = try OutputText.write("\n")
+            try kept?.save(generator)
             Terminal.note(
                 "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
                     + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))" + Self.speculation(summary))

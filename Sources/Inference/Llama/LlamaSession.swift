@@ -15,6 +15,8 @@ package final class LlamaSession {
     package let batch: Int
     /// Tokens of a pass whose logits there is room for.
     package let logitRows: Int
+    /// Of products with many tokens.
+    package let precision: ProductPrecision
     /// Reads the weights that memory does not hold; nil where it holds all.
     package var weightStream: WeightStream? {
         didSet { pass.pointee.weightStream = weightStream.map { Unmanaged.passUnretained($0) } }
@@ -44,6 +46,7 @@ package final class LlamaSession {
         self.kernels = kernels
         self.pool = pool
         self.batch = batch
+        self.precision = precision
         self.logitRows = allLogits ? batch : min(logitRows, batch)
         self.shape = shape
         cache = try KeyValueCache(layers: shape.layers, heads: shape.keyValueHeads, headSize: shape.headSize, context: context, element: element)
