@@ -44,14 +44,25 @@ extension ChatFormat {
     /// The format of a model: the one asked for, else the one recorded at conversion, else the checkpoint's own template, else, for a
     /// checkpoint of a known name, the built-in one.
     ///
-    /// - Parameter asked: a built-in name, or `ownTemplate`.
-    package static func choose(_ evidence: ChatFormatEvidence, asked: String? = nil) throws(ChatTemplateError) -> ChosenChatFormat {
-        var tokens = SpecialTokenTexts()
-        if let map = try object(evidence.specialTokensMap, "special_tokens_map.json") { tokens.read(map) }
-        if let file = try object(evidence.tokenizerConfiguration, configurationFile) { tokens.read(file) }
+    /// - Parameters:
+    ///   - asked: a built-in name, or `ownTemplate`.
+    ///   - date: what templates that print the date are told; the same for a whole conversation.
+    package static func choose(
+        _ evidence: ChatFormatEvidence, asked: String? = nil, date: CalendarDate
+    ) throws(ChatTemplateError) -> ChosenChatFormat {
+        let tokens = SpecialTokenTexts(reading: [
+            try object(evidence.specialTokensMap, "special_tokens_map.json"), try object(evidence.tokenizerConfiguration, configurationFile),
+        ])
         if let name = asked ?? evidence.recordedFormat, name != ownTemplate {
             guard let format = builtIn(name, tokens: tokens) else { throw unknown(name) }
             return ChosenChatFormat(format: format, reason: asked == nil ? "recorded at conversion" : "asked for", isByName: false)
+        }
+        if let source = try templateSource(evidence) {
+            let template = try ChatTemplate(source: source.bytes, file: source.file)
+            let format = ChatFormat(name: ownTemplate, stopStrings: [], stopTokens: endTokens) { messages, prompts throws(ChatTemplateError) in
+                try template.render(messages, addGenerationPrompt: prompts, tokens: tokens, date: date)
+            }
+            return ChosenChatFormat(format: format, reason: "the checkpoint's own, \(source.file)", isByName: false)
         }
         let known = try KnownCheckpoint.find(evidence)
         if let known, let name = known.checkpoint.format, let format = builtIn(name, tokens: tokens) {
@@ -59,6 +70,25 @@ extension ChatFormat {
                 format: format, reason: "by the name '\(known.name)', because the checkpoint has no chat template", isByName: true)
         }
         throw noFormat(known?.checkpoint)
+    }
+
+    /// Tokens that end a turn in the formats of templates; a vocabulary has some of them or none.
+    private static let endTokens = ["<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"]
+
+    /// chat_template.jinja, else `chat_template` in tokenizer_config.json: a string, or a list of named ones of which "default" is taken.
+    private static func templateSource(_ evidence: ChatFormatEvidence) throws(ChatTemplateError) -> (bytes: [UInt8], file: String)? {
+        if let bytes = evidence.templateFile { return (bytes, "chat_template.jinja") }
+        guard let value = try object(evidence.tokenizerConfiguration, configurationFile)?["chat_template"], !value.isNull else { return nil }
+        let file = "chat_template in \(configurationFile)"
+        if let text = value.jsonString { return (text.bytes, file) }
+        let templates = value.array ?? []
+        if let row = templates.first(where: { $0["name"]?.string == "default" }), let text = row["template"]?.jsonString {
+            return (text.bytes, "\(file), 'default'")
+        }
+        let names = templates.compactMap { $0["name"]?.jsonString?.quoted }.joined(separator: ", ")
+        throw ChatTemplateError(
+            .malformed, file: file,
+            problem: "expected a string, or a list with a template named 'default', found \(names.isEmpty ? value.summary : names)", advice: ChatTemplate.cure)
     }
 
     private static let configurationFile = "tokenizer_config.json"

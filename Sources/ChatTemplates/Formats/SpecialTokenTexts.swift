@@ -1,4 +1,4 @@
-package import StrictJSON
+import StrictJSON
 
 /// The texts of a checkpoint's special tokens by their role, as its tokenizer files name them.
 package struct SpecialTokenTexts: Sendable, Equatable {
@@ -16,10 +16,12 @@ package struct SpecialTokenTexts: Sendable, Equatable {
     private static let roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
 
     /// The later of two files that name a role counts.
-    package mutating func read(_ file: JSONObject) {
-        for role in Self.roles {
-            guard let value = file[role], let text = value.string ?? value["content"]?.string else { continue }
-            byRole[role] = text
+    init(reading files: [JSONObject?]) {
+        for case let file? in files {
+            for role in Self.roles {
+                guard let value = file[role], let text = value.string ?? value["content"]?.string else { continue }
+                byRole[role] = text
+            }
         }
     }
 }
