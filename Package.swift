@@ -94,7 +94,7 @@ let package = Package(
         ]),
         tests("TaskDataTests", uses: ["TaskData", "StrictJSON", "ModelFiles"]),
         tests("TaskScoresTests", uses: [
-            "TaskScores", "TaskData", "Conversion", "Generation", "Inference", "LayerwiseInference", "Tokenization", "Kernels", "Tensors", "ModelFiles",
+            "TaskScores", "TaskData", "Architectures", "Conversion", "Generation", "Inference", "LayerwiseInference", "Tokenization", "Kernels", "Tensors", "ModelFiles",
             "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [

@@ -1,4 +1,5 @@
 package import ModelFiles
+import StrictJSON
 
 /// The questions of one data file, in the order of the file, subjects apart.
 package struct TaskFile: Sendable {
@@ -6,6 +7,8 @@ package struct TaskFile: Sendable {
         /// Of MMLU; nil elsewhere.
         package let subject: String?
         package let questions: [TaskQuestion]
+
+        package init(subject: String?, questions: [TaskQuestion]) { (self.subject, self.questions) = (subject, questions) }
     }
 
     package let kind: TaskKind

@@ -119,7 +119,7 @@ extension TaskKind {
             throw record.fail(field, "is \(JSONString.quoted(answer)), expected A...\(letters.last!) or the text of exactly one option")
         }
         return TaskQuestion(
-            line: record.line, id: try identifier(record, ["id"]) ?? identifier(record, ["no"]), subject: nil,
+            line: record.line, id: try identifier(record, record.optional("id") == nil ? ["no"] : ["id"]), subject: nil,
             text: "Question: \(try record.text("question"))\n\(Self.lines(options))Answer:", choices: Array(letters), answer: index)
     }
 

@@ -32,10 +32,12 @@ package struct AnswerComparison: Sendable {
     package var p: Double {
         let total = lost + gained, small = min(lost, gained)
         guard total > 0 else { return 1 }
-        // Binomial tail by logarithms: totals of thousands stay within range.
-        let logHalf = Double(total) * log(0.5), logTotal = lgamma(Double(total + 1))
-        var tail = 0.0
-        for k in 0...small { tail += exp(logTotal - lgamma(Double(k + 1)) - lgamma(Double(total - k + 1)) + logHalf) }
+        // The binomial distribution's tail, by logarithms: totals of thousands stay within range.
+        var logTerm = Double(total) * log(0.5), tail = exp(logTerm)
+        for k in stride(from: 1, through: small, by: 1) {
+            logTerm += log(Double(total - k + 1) / Double(k))
+            tail += exp(logTerm)
+        }
         return min(1, 2 * tail)
     }
 }

@@ -1,5 +1,5 @@
 package import Inference
-import Kernels
+package import Kernels
 
 /// Scores questions one after the other as the model runs. What a group's questions begin with is read once, what a question's choices begin with
 /// once per question. A question's figures depend on it and on its group, not on what was scored before.

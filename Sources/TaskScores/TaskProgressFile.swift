@@ -1,6 +1,6 @@
-package import ByteStorage
+import ByteStorage
 package import ModelFiles
-package import StrictJSON
+import StrictJSON
 
 /// Keeps scored questions, so that an interrupted run goes on. Bound to model, data and settings by a key. Each question is a line that is appended
 /// when it is known: a crash costs at most the line that was being written. Holds figures, no text.

@@ -1,4 +1,3 @@
-package import TaskData
 package import Tokenization
 
 /// A question as token ids: what a model reads and what it is asked the probability of.

@@ -1,5 +1,7 @@
+import Architectures
 import ByteStorage
 import Conversion
+import Foundation
 import Generation
 import Inference
 import Kernels
@@ -120,7 +122,7 @@ func scores(_ scorer: any QuestionScorer, _ groups: [[TokenizedQuestion]], isDon
                 let continuations = golden["continuations"]?.array?.map { $0.array?.compactMap(\.int) }
                 #expect(continuations == groups[0][index].choices.map { $0.continuation.map(Int.init) }, "\(name) \(index)")
                 #expect(golden["context_tokens"]?.int == groups[0][index].contexts[0].count + contextCut(groups[0][index]), "\(name) \(index)")
-                let values = try #require(golden["log_likelihoods"]?.array?.compactMap(\.double))
+                let values = try #require(golden["log_likelihoods"]?.array).compactMap(\.double)
                 for (value, own) in zip(values, scored[0].questions[index].logLikelihoods) { largest = max(largest, abs(value - own)) }
                 let wanted = values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
                 #expect(scored[0].questions[index].choice == wanted && scored[0].questions[index].isRight == (golden["acc"]?.double == 1), "\(name) \(index)")

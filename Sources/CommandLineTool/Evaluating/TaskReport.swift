@@ -1,5 +1,6 @@
 import ByteStorage
 import Conversion
+import ModelFiles
 import StrictJSON
 import TaskData
 import TaskScores
