@@ -13,6 +13,7 @@ extension EvalCommand {
         let loaded = try tasks.load()
         if !json { for note in loaded.flatMap(\.notes) { Terminal.note(note) } }
         let output = try tasks.output.map { try AtomicFileWriter(path: $0, reserve: 0) }
+        if let output { Interruption.install { output.discard() } }
         var isWritten = false
         defer { if !isWritten { output?.discard() } }
         let options = TaskModelOptions(element: kv, isExact: exact, budget: budget, pool: WorkerPool(threads: threads ?? CPUFacts().defaultThreads))

@@ -1,5 +1,6 @@
 import ByteStorage
 import Conversion
+import Glibc
 import ModelFiles
 import TaskData
 import TaskScores
@@ -29,9 +30,9 @@ struct TaskRun {
             let tokenized = try tokenize(task, model, window)
             let key = key(task, model, window)
             let path = resume.map { tasks.count > 1 || part > 0 ? "\($0).\(part * tasks.count + number + 1)" : $0 } ?? "\(file).eval-\(key.hex.prefix(8)).progress"
-            let progress = try TaskProgressFile(path: path, key: key, choices: tokenized.map { $0.map(\.choices.count) })
-            kept(progress)
-            if !progress.finished.isEmpty, !isQuiet { Terminal.note("\(path): going on behind \(progress.finished.count) of \(task.count) questions") }
+            let progress = try open(path, key, tokenized)
+            if let progress { kept(progress) }
+            if let count = progress?.finished.count, count > 0, !isQuiet { Terminal.note("\(path): going on behind \(count) of \(task.count) questions") }
             let found = try score(task, tokenized, model, progress)
             results.append(task.groups.indices.map { group in
                 task.groups[group].questions.indices.map { index in
@@ -44,10 +45,20 @@ struct TaskRun {
         return results
     }
 
+    /// Nil where the model's folder cannot be written, which is no reason not to score.
+    private func open(_ path: String, _ key: Digest32, _ tokenized: [[TokenizedQuestion]]) throws -> TaskProgressFile? {
+        do { return try TaskProgressFile(path: path, key: key, choices: tokenized.map { $0.map(\.choices.count) }) } catch let error as FileError {
+            guard resume == nil, [EACCES, EPERM, EROFS].contains(error.errno) else { throw error }
+            Terminal.note("\(error); an interrupted run will have to begin anew, unless --resume names a file that can be written")
+            return nil
+        }
+    }
+
     private func score(
-        _ task: LoadedTask, _ tokenized: [[TokenizedQuestion]], _ model: TaskModel, _ progress: TaskProgressFile
+        _ task: LoadedTask, _ tokenized: [[TokenizedQuestion]], _ model: TaskModel, _ progress: TaskProgressFile?
     ) throws -> [TaskProgressFile.Place: [Double]] {
-        var found = progress.finished
+        let finished = progress?.finished ?? [:]
+        var found = finished
         let left = tokenized.enumerated().flatMap { group, questions in
             questions.enumerated().compactMap { found[.init(group: group, question: $0)] == nil ? $1 : nil }
         }
@@ -57,13 +68,12 @@ struct TaskRun {
         let scorer = try model.scorer(context: left.map(\.longest).max()!, tail: tail)
         var meter = StepMeter(isQuiet: isQuiet)
         var syncedAt = Terminal.seconds()
-        let finished = progress.finished
         try scorer.score(tokenized, isDone: { finished[.init(group: $0, question: $1)] != nil }) { group, index, logLikelihoods in
             let place = TaskProgressFile.Place(group: group, question: index)
             found[place] = logLikelihoods
-            try progress.add(place, logLikelihoods)
+            try progress?.add(place, logLikelihoods)
             if Terminal.seconds() - syncedAt > Self.syncInterval {
-                try progress.sync()
+                try progress?.sync()
                 syncedAt = Terminal.seconds()
             }
         } progress: { read in
