@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
         library("ChatTemplates", uses: ["StrictJSON"]),
+        library("TaskData", uses: ["StrictJSON", "ByteStorage", "ModelFiles"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
@@ -61,12 +62,15 @@ let package = Package(
         library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
         library("Chat", uses: ["Generation", "ChatTemplates", "Inference", "Tokenization", "StrictJSON"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
+        library("TaskScores", uses: [
+            "TaskData", "Inference", "LayerwiseInference", "Tokenization", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage",
+        ]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "SessionFiles", "Chat", "LineEditing", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Conversion", "Generation", "SessionFiles", "Chat", "LineEditing", "Evaluation", "TaskScores", "TaskData", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
             "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "ChatTemplates", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
@@ -98,6 +102,11 @@ let package = Package(
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
             "Safetensors", "StrictJSON", "ByteStorage", "TestSupport",
+        ]),
+        tests("TaskDataTests", uses: ["TaskData", "StrictJSON", "ModelFiles"]),
+        tests("TaskScoresTests", uses: [
+            "TaskScores", "TaskData", "Architectures", "Conversion", "Generation", "Inference", "LayerwiseInference", "Tokenization", "Kernels", "Tensors", "ModelFiles",
+            "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
