@@ -66,7 +66,7 @@ import Testing
         let terminal = try terminal(scratch, ["-n", "900", "--temperature", "1.5", "--seed", "5"])
         terminal.type("The\r")
         // Into the answer
-        #expect(terminal.wait(for: "\n", times: 3), "\(terminal.shown)")
+        #expect(terminal.wait(for: "\r\n", times: 3), "\(terminal.shown)")
         kill(terminal.process.processIdentifier, number)
         if number == SIGINT {
             #expect(terminal.wait(for: "[stopped]"), "\(terminal.shown)")

@@ -18,7 +18,7 @@ final class Pseudoterminal {
         _ = ioctl(descriptor, UInt(TIOCSWINSZ), &size)
         process.executableURL = URL(filePath: QuernProcess.binary)
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(["TERM": "xterm"]) { $1 }.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging(["TERM": "xterm", "SWIFT_BACKTRACE": "enable=no"]) { $1 }.merging(environment) { $1 }
         process.standardInput = slave
         process.standardOutput = slave
         process.standardError = slave

@@ -29,7 +29,11 @@ struct TerminalInput: ChatInput {
             var (output, event) = editor.begin()
             try show(output)
             while event == nil {
-                guard let bytes = try read() else { return nil }
+                guard let bytes = try read() else {
+                    // What follows begins a line of its own, if there still is a terminal.
+                    _ = try? OutputText.write("\n")
+                    return nil
+                }
                 (output, event) = editor.feed(bytes)
                 try show(output)
                 if event == .suspend {

@@ -102,7 +102,13 @@ enum RawTerminal {
     /// - Parameter interruptEnds: Control-C ends the program, in order, instead of the answer alone.
     static func catchSignals(interruptEnds: Bool) {
         var ends: [Int32] = [-1, -1]
-        if pipe2(&ends, O_NONBLOCK | O_CLOEXEC) == 0 { wakeUps = (ends[0], ends[1]) }
+        if pipe(&ends) == 0 {
+            wakeUps = (ends[0], ends[1])
+            for end in ends {
+                _ = fcntl(end, F_SETFL, O_NONBLOCK)
+                _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            }
+        }
         on(SIGINT) { _ in
             _ = interrupts.add(1, ordering: .relaxed)
             RawTerminal.wakeUp()
