@@ -37,7 +37,7 @@ struct TokenizerSettings {
             let model = try FileObject(reading: bytes, "config.json")
             // Some exports write -1 for "none".
             if beginID == nil { beginID = try Self.ids("bos_token_id", model).first { $0 >= 0 } }
-            endIDs += try Self.ids("eos_token_id", model).filter { $0 >= 0 }
+            for id in try Self.ids("eos_token_id", model) where id >= 0 && !endIDs.contains(id) { endIDs.append(id) }
         }
     }
 

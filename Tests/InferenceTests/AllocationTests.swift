@@ -30,15 +30,20 @@ import Tokenization
         #expect(found == 0)
     }
 
-    @Test(counts, arguments: [0, 4]) func generatedTokensAllocateNothing(speculate: Int) throws {
+    @Test(counts, arguments: [0, 4], [Float(0), 0.9]) func generatedTokensAllocateNothing(speculate: Int, temperature: Float) throws {
         let tiny = try TinyModel(.q4)
         let prompt = tiny.tokenizer.encode(Array("If the file does not exist, an error is".utf8), addBOS: true, parseSpecial: false)
+        var sampling = SamplingOptions(temperature: temperature, topK: 500, topP: 0.95, minP: 0.01, typicalP: 0.98, seed: 2)
+        if temperature > 0 {
+            sampling.repetitionPenalty = 1.02
+            sampling.dry.multiplier = 0.2
+        }
         /// Allocations between the 40th piece of text and the last.
         func afterWarmUp(_ count: Int) throws -> Int {
             let session = try tiny.session(logitRows: speculate + 1)
             var pieces = 0, start = 0, end = 0
             _ = try TextGenerator(session: session, tokenizer: tiny.tokenizer).generate(
-                prompt: prompt, maximum: count, sampling: SamplingOptions(), ignoresEnd: true, speculate: speculate
+                prompt: prompt, maximum: count, sampling: sampling, ignoresEnd: true, speculate: speculate
             ) { _ in
                 pieces += 1
                 if pieces == 40 { start = allocation_count() }

@@ -64,6 +64,25 @@ import Tokenization
         }
     }
 
+    /// Penalties depend on the tokens before each one, drafted or not.
+    @Test func sameTokensWithEveryStep() throws {
+        let tiny = try TinyModel(.q4)
+        for temperature: Float in [0, 1.1] {
+            var sampling = SamplingOptions(temperature: temperature, topK: 80, topP: 0.97, minP: 0.01, typicalP: 0.95, seed: 3)
+            sampling.repetitionPenalty = 1.05
+            sampling.frequencyPenalty = 0.05
+            sampling.presencePenalty = 0.1
+            sampling.penaltyWindow = 20
+            sampling.logitBias = [SamplingOptions.Bias(token: 349, value: 1)]
+            sampling.dry.multiplier = 0.1
+            sampling.dry.allowedLength = 5
+            for prompt in [Self.repeating, "The command"] {
+                let figures = try expectSame(tiny, Request(prompt: prompt, sampling: sampling))
+                if prompt == Self.repeating { #expect(figures[1].accepted > 0) }
+            }
+        }
+    }
+
     @Test func repetitionIsDraftedRight() throws {
         let tiny = try TinyModel(.q4)
         let figures = try expectSame(tiny, Request(prompt: "The command", maximum: 200), drafts: [8])
