@@ -24,17 +24,21 @@ struct ByteLevelEncoder: Sendable {
     }
 
     private struct Symbol {
-        /// Bytes; 0 when merged into the symbol on its left.
-        var length: Int32
+        /// -1 when merged into the symbol on its left.
         var id: Int32
         var previous: Int32
         var next: Int32
+        /// Of the merge with the next symbol; `Int32.max` when there is none.
+        var rank = Int32.max
+        /// The token that it makes.
+        var result: Int32 = -1
     }
 
     /// Kept from word to word, so that a word allocates nothing.
     private struct Workspace {
         var symbols: [Symbol] = []
-        var queue = MergeQueue()
+        /// Rank in the upper half, place of the left symbol in the lower, so that ties go left.
+        var queue = NumberQueue()
     }
 
     /// A word longer than this is merged in parts; the queue's numbers have no room for more.
@@ -65,25 +69,22 @@ struct ByteLevelEncoder: Sendable {
         workspace.symbols.removeAll(keepingCapacity: true)
         for index in 0 ..< count {
             workspace.symbols.append(Symbol(
-                length: 1, id: byteIDs[Int(text[start + index])], previous: Int32(index) - 1, next: index + 1 < count ? Int32(index) + 1 : -1))
+                id: byteIDs[Int(text[start + index])], previous: Int32(index) - 1, next: index + 1 < count ? Int32(index) + 1 : -1))
         }
-        for index in 1 ..< max(count, 1) { propose(index - 1, index, &workspace) }
-        while let best = workspace.queue.pop() {
-            let left = best.left, right = Int(best.right)
-            let leftLength = workspace.symbols[left].length, rightLength = workspace.symbols[right].length
-            // Symbols only grow, so the same size means the same symbols.
-            if leftLength == 0 || rightLength == 0 || leftLength + rightLength != best.size { continue }
-            workspace.symbols[left].length = best.size
-            workspace.symbols[left].id = best.id
-            workspace.symbols[right].length = 0
+        for index in 0 ..< count { propose(index, &workspace) }
+        while let key = workspace.queue.pop() {
+            let left = Int(key & 0xFFFF_FFFF)
+            let symbol = workspace.symbols[left]
+            // Symbols only grow, so a pair that has this rank is the one that was proposed.
+            if symbol.id < 0 || symbol.rank != Int32(truncatingIfNeeded: key >> 32) { continue }
+            let right = Int(symbol.next)
             let next = workspace.symbols[right].next
+            workspace.symbols[right].id = -1
+            workspace.symbols[left].id = symbol.result
             workspace.symbols[left].next = next
-            if next >= 0 {
-                workspace.symbols[Int(next)].previous = Int32(left)
-                propose(left, Int(next), &workspace)
-            }
-            let previous = workspace.symbols[left].previous
-            if previous >= 0 { propose(Int(previous), left, &workspace) }
+            if next >= 0 { workspace.symbols[Int(next)].previous = Int32(left) }
+            propose(left, &workspace)
+            if symbol.previous >= 0 { propose(Int(symbol.previous), &workspace) }
         }
         var index = 0
         while index >= 0, index < count {
@@ -92,11 +93,15 @@ struct ByteLevelEncoder: Sendable {
         }
     }
 
-    private func propose(_ left: Int, _ right: Int, _ workspace: inout Workspace) {
-        let first = workspace.symbols[left], second = workspace.symbols[right]
-        guard let merge = merges[first.id, second.id] else { return }
-        workspace.queue.push(.init(
-            key: UInt64(UInt32(bitPattern: merge.rank)) << 32 | UInt64(left), right: Int32(right), id: merge.result,
-            size: first.length + second.length))
+    /// Looks up the merge of a symbol with the one after it.
+    private func propose(_ left: Int, _ workspace: inout Workspace) {
+        let next = workspace.symbols[left].next
+        guard next >= 0, let merge = merges[workspace.symbols[left].id, workspace.symbols[Int(next)].id] else {
+            workspace.symbols[left].rank = .max
+            return
+        }
+        workspace.symbols[left].rank = merge.rank
+        workspace.symbols[left].result = merge.result
+        workspace.queue.push(UInt64(UInt32(bitPattern: merge.rank)) << 32 | UInt64(left))
     }
 }
