@@ -88,6 +88,7 @@ package struct ConversionPlan: Sendable {
     var options: JSONObject {
         var options = types.options
         if weighting.option != "none" { options.set("error_weighting", JSONValue(weighting.option)) }
+        if let format = model.chatFormat { options.set("chat_format", JSONValue(format)) }
         return options
     }
 

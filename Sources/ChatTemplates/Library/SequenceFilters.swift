@@ -139,7 +139,7 @@ enum SequenceFilters {
     /// `map(attribute='name', default=...)` or `map('filter', arguments...)`.
     private static let map: TemplateMethod = { evaluator, value, arguments throws(ChatTemplateError) in
         var mapped: [TemplateValue] = []
-        let elements = try evaluator.elements(of: value)
+        let elements = value.isTrue ? try evaluator.elements(of: value) : []
         try evaluator.charge(elements: elements.count)
         guard let name = arguments.positional.first else {
             let bound = try evaluator.bind(arguments, to: ["attribute", "default"], required: 1, of: "map")
@@ -172,7 +172,7 @@ enum SequenceFilters {
             }
             let arguments = TemplateArguments(positional: Array(rest), named: arguments.named)
             var kept: [TemplateValue] = []
-            for element in try evaluator.elements(of: value) {
+            for element in value.isTrue ? try evaluator.elements(of: value) : [] {
                 try evaluator.step(count: 1)
                 let member = try member(path, of: element, evaluator)
                 let passes = try test.map { (test) throws(ChatTemplateError) in try test(evaluator, member, arguments) } ?? member
