@@ -72,8 +72,8 @@ let package = Package(
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
-        // Seeded random numbers, guarded memory, temporary folders and child processes for the tests
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        // Seeded random numbers and models, guarded memory, temporary folders and child processes for the tests
+        .target(name: "TestSupport", dependencies: ["Architectures", "StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
@@ -87,16 +87,17 @@ let package = Package(
         tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
         tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
+        tests("GenerationTests", uses: ["Generation", "Kernels", "TestSupport", "AllocationCounter"]),
         tests("InferenceTests", uses: [
             "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
-            "Safetensors", "ByteStorage", "AllocationCounter",
+            "Safetensors", "ByteStorage", "AllocationCounter", "TestSupport",
         ]),
         tests("ChatTests", uses: [
             "Chat", "ChatTemplates", "Generation", "Conversion", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
-            "Safetensors", "StrictJSON", "ByteStorage",
+            "Safetensors", "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",

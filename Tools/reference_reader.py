@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Independent reader of .quern files, written from Formats/QuernFile.md ("File") and Formats/StorageTypes.md ("Types")
-alone. It shares no code with the program, so that agreement of the two means something.
+"""Independent reader of .quern files, written from Formats/QuernFile.md ("File"), Formats/StorageTypes.md ("Types")
+and Formats/Tokenizers.md ("Tok") alone. It shares no code with the program, so that agreement of the two means something.
 
     reference_reader.py list FILE [--json]
     reference_reader.py verify FILE
@@ -24,6 +24,7 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 
+import reference_tokenizer
 from reference_types import Refusal, require, align, TYPES, TYPES_BY_NAME, decode_rows, nonfinite
 
 
@@ -34,7 +35,7 @@ MIB = 1 << 20
 LIMITS = {"directory": 64 * MIB, "metadata": 64 * MIB, "tokenizer": 256 * MIB}  # File 3
 TOKENIZER_FILES = {  # File 7
     "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
-    "chat_template.jinja", "vocab.json", "merges.txt",
+    "chat_template.jinja", "vocab.json", "merges.txt", "byte_level.vocabulary",
 }
 SOURCE_TYPES = {1: "F32", 2: "F16", 3: "BF16"}  # File 5
 
@@ -59,7 +60,12 @@ class QuernFile:
         self.check_gaps()
         self.read_directory()
         self.metadata = self.read_metadata(self.content("metadata"))
-        self.tokenizer = self.read_tokenizer(self.content("tokenizer"))
+        self.tokenizer, self.packed = self.read_tokenizer(self.content("tokenizer"))
+        byte_level = "byte_level.vocabulary" in self.tokenizer
+        require(byte_level == bool(self.features & 2), "bit 1 of required_features", "offset 16", byte_level, self.features)
+        require(self.packed == ({"tokenizer.json"} if byte_level else set()), "encoding 1", "section tokenizer",
+                "tokenizer.json beside byte_level.vocabulary", sorted(self.packed))
+        self.vocabulary = reference_tokenizer.Vocabulary(self.tokenizer["byte_level.vocabulary"]) if byte_level else None
         self.map = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def read(self, offset, count):
@@ -84,9 +90,10 @@ class QuernFile:
         digest = hashlib.sha256(header[:4064]).digest()
         require(header[4064:] == digest, "header_sha256", "offset 4064", digest.hex(), header[4064:].hex())
         require(header_bytes == 4096, "header_bytes", "offset 12", 4096, header_bytes)
-        if features:
-            bits = [bit for bit in range(64) if features >> bit & 1]
-            raise Refusal(f"required_features at offset 16: version 1 defines none, found bits {bits}")
+        if features & ~2:
+            bits = [bit for bit in range(64) if (features & ~2) >> bit & 1]
+            raise Refusal(f"required_features at offset 16: version 1 defines bit 1, found bits {bits}")
+        self.features = features
         require(section_count == 4, "section_count", "offset 32", 4, section_count)
         require(not any(header[36:64]), "reserved", "offset 36", "28 zero bytes", header[36:64].hex())
         require(not any(header[320:4064]), "reserved", "offset 320", "3744 zero bytes", "others")
@@ -128,19 +135,24 @@ class QuernFile:
 
     # File 4
     def content(self, name):
+        return self.frame(self.stored(name), self.sections[name]["content"], f"section {name}")
+
+    @staticmethod
+    def frame(data, wanted, where):
         import zstandard  # only whole files need it
-        data, wanted = self.stored(name), self.sections[name]["content"]
-        where = f"section {name}"
         try:
             require(data[:4] == b"\x28\xb5\x2f\xfd", "zstd magic", where, "28 b5 2f fd", data[:4].hex(" "))
             frame = zstandard.get_frame_parameters(data)
             require(frame.has_checksum, "zstd content checksum flag", where, "set", "not set")
             require(frame.dict_id == 0, "zstd dictionary", where, "none", frame.dict_id)
+            if wanted is None:  # File 7: a file inside the tokenizer section
+                require(frame.content_size <= 64 * MIB, "zstd content size", where, "at most 64 MiB", frame.content_size)
+                wanted = frame.content_size
             require(frame.content_size == wanted, "zstd content size", where, wanted,
                     "none" if frame.content_size == zstandard.CONTENTSIZE_UNKNOWN else frame.content_size)
             content = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
         except zstandard.ZstdError as error:
-            raise Refusal(f"section {name}: {error}")
+            raise Refusal(f"{where}: {error}")
         require(len(content) == wanted, "decoded size", where, wanted, len(content))
         return content
 
@@ -263,6 +275,14 @@ class QuernFile:
             check(isinstance(document["calibration"], str), "calibration", "an id", document["calibration"])
         if "plan" in document:
             check(isinstance(document["plan"], dict), "plan", "an object", document["plan"])
+        probes = document.get("tokenizer_probes", [{"text": "", "special": False, "ids": [], "decoded": ""}])
+        check(isinstance(probes, list) and 1 <= len(probes) <= 256, "tokenizer_probes", "1 to 256", probes)
+        for probe in probes:  # Tok 5
+            check(isinstance(probe, dict) and isinstance(probe.get("text"), str) and len(probe["text"].encode()) <= 4096
+                  and isinstance(probe.get("special"), bool) and isinstance(probe.get("decoded"), str)
+                  and isinstance(probe.get("ids"), list)
+                  and all(type(number) is int and 0 <= number < 1 << 31 for number in probe["ids"]),
+                  "tokenizer_probes", "text, special, ids, decoded", probe)
         return document
 
     # File 7
@@ -272,11 +292,12 @@ class QuernFile:
         require(len(content) >= 4, "content", where, "at least 4 bytes", len(content))
         count, = struct.unpack_from("<I", content)
         require(1 <= count <= 16, "file_count", where, "1 ... 16", count)
-        at, files = 4, {}
+        at, files, packed = 4, {}, set()
         for _ in range(count):
             require(at + 16 <= len(content), "file header", f"{where} offset {at}", "16 bytes", len(content) - at)
-            name_length, reserved, reserved_2, size = struct.unpack_from("<HHIQ", content, at)
-            require(reserved == 0 and reserved_2 == 0, "reserved", f"{where} offset {at + 2}", 0, (reserved, reserved_2))
+            name_length, encoding, reserved, size = struct.unpack_from("<HHIQ", content, at)
+            require(encoding in (0, 1), "encoding", f"{where} offset {at + 2}", "0 or 1", encoding)
+            require(reserved == 0, "reserved", f"{where} offset {at + 4}", 0, reserved)
             at += 16
             require(at + name_length + size <= len(content), "file", f"{where} offset {at}",
                     f"{name_length + size} bytes", len(content) - at)
@@ -286,9 +307,11 @@ class QuernFile:
             require(name in TOKENIZER_FILES, "file name", where, sorted(TOKENIZER_FILES), repr(name))
             require(name not in files, "file name", where, "a unique one", repr(name))
             files[name] = content[at:at + size]
+            if encoding == 1:
+                packed.add(name)
             at += size
         require(at == len(content), "end", where, f"nothing after offset {at}", f"{len(content) - at} bytes")
-        return files
+        return files, packed
 
     def data(self, tensor):
         return memoryview(self.map)[tensor.offset:tensor.offset + tensor.bytes]
@@ -313,6 +336,23 @@ class QuernFile:
         if digest != self.sections["data"]["sha256"]:
             problems.append(f"section data: the tensors' digests have SHA-256 {digest.hex()}, "
                             f"the header says {self.sections['data']['sha256'].hex()}")
+        for name in self.packed:
+            self.frame(self.tokenizer[name], None, f"tokenizer file {name}")
+        return problems + self.verify_probes()
+
+    # Tok 5, as far as no other file adds tokens and this Python knows the characters
+    def verify_probes(self):
+        config = json.loads(self.tokenizer.get("tokenizer_config.json", b"{}"))
+        if not self.vocabulary or "added_tokens.json" in self.tokenizer or "added_tokens_decoder" in config:
+            return []
+        problems = []
+        for probe in self.metadata.get("tokenizer_probes", []):
+            text, ids = probe["text"], probe["ids"]
+            if not reference_tokenizer.is_known(text):
+                continue
+            if self.vocabulary.encode(text, probe["special"]) != ids or self.vocabulary.decode(ids) != probe["decoded"]:
+                problems.append(f"tokenizer_probes: {text!r} gives {self.vocabulary.encode(text, probe['special'])}, "
+                                f"which reads {self.vocabulary.decode(ids)!r}; recorded are {ids} and {probe['decoded']!r}")
         return problems
 
 

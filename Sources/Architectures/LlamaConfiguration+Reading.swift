@@ -50,6 +50,8 @@ extension LlamaConfiguration {
         if !reader.faults.isEmpty { throw ArchitectureError(subject: file, faults: reader.faults) }
     }
 
+    private static let supported = "Quern converts LLaMA-2, Llama-3 and models fine-tuned from them; give the folder of one of these"
+
     private static func checkArchitecture(_ reader: ConfigurationReader, _ file: String) throws(ArchitectureError) {
         let type = reader.value("model_type")
         let names = reader.value("architectures")
@@ -64,20 +66,25 @@ extension LlamaConfiguration {
         case (nil, nil): found = "neither 'architectures' nor 'model_type'"
         }
         throw ArchitectureError(
-            subject: file, faults: ["unknown architecture: expected '\(architecture)', model_type '\(modelType)'; found \(found)"])
+            subject: file, faults: ["unknown architecture: expected '\(architecture)', model_type '\(modelType)'; found \(found); "
+                + "\(supported)"])
     }
+
+    static let alreadyQuantized = "this checkpoint is already quantized; give the original fp16 or bf16 one"
 
     /// What would change the result and is not implemented.
     private static func refuseUnsupported(_ reader: inout ConfigurationReader) {
         if let quantization = reader.value("quantization_config") {
-            let method = quantization["quant_method"]?.jsonString.map { " (\($0.quoted))" } ?? ""
-            reader.fail("quantization_config", "is present\(method): this checkpoint is already quantized; give the original fp16 or bf16 one")
+            // bitsandbytes wrote none at first, but these.
+            let loads = ["load_in_4bit", "load_in_8bit"].contains { quantization[$0] != nil }
+            let method = quantization["quant_method"]?.jsonString ?? (loads ? "bitsandbytes" : nil)
+            reader.fail("quantization_config", "is present\(method.map { " (\($0.quoted))" } ?? ""): \(alreadyQuantized)")
         }
         for bias in ["attention_bias", "mlp_bias"] where reader.flag(bias) {
-            reader.fail(bias, "is true: models with biases are not supported")
+            reader.fail(bias, "is true: models with biases are not supported; Llama models have none")
         }
         if let activation = reader.text("hidden_act"), activation != "silu" {
-            reader.fail("hidden_act", "must be 'silu', found \(activation.quoted)")
+            reader.fail("hidden_act", "must be 'silu', the activation of Llama models, found \(activation.quoted)")
         }
     }
 

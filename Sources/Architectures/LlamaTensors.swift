@@ -88,12 +88,18 @@ package enum LlamaTensors {
                 misshapen.append("tensor '\(expected.name)': the config asks for shape \(expected.shape), found \(tensor.shape)")
             }
             if SourceType(name: tensor.dtypeName) == nil {
-                mistyped.append("tensor '\(expected.name)': type must be one of \(types), found \(JSONString.quoted(tensor.dtypeName))")
+                mistyped.append("tensor '\(expected.name)': type must be one of \(types), found \(JSONString.quoted(tensor.dtypeName))"
+                    + (QuantizedTensors.types.contains(tensor.dtypeName) ? ": \(LlamaConfiguration.alreadyQuantized)" : ""))
             }
             check.matches.append(Check.Match(expected: expected, foundIndex: position))
         }
 
         let leftOver = found.indices.filter { positions[JSONString(found[$0].name)] == $0 }.map { JSONString(found[$0].name) }
+        if let fault = QuantizedTensors.fault(leftOver) {
+            // Everything else follows from that.
+            check.faults = [fault]
+            return check
+        }
         let extra = sort(leftOver, configuration, &check.notes)
         for (kind, lines) in [("missing", missing), ("misshapen", misshapen), ("of another type", mistyped), ("repeated", repeated)] {
             check.faults += capped(lines, kind)

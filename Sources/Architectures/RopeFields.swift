@@ -56,7 +56,8 @@ enum RopeFields {
             if fields.faults.isEmpty && low >= high { fields.fail("low_freq_factor", "\(low) must be below high_freq_factor \(high)") }
             return .llama3(factor: factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext: original)
         default:
-            fields.fail("rope_type", "\(type.quoted) is not supported; supported are 'default', 'linear' and 'llama3'")
+            fields.fail("rope_type", "\(type.quoted) is not supported; supported are 'default', 'linear' and 'llama3'; "
+                + "give the model from before its context was extended")
             return nil
         }
     }

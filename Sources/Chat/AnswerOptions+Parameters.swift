@@ -4,10 +4,14 @@ import Generation
 extension AnswerOptions {
     package var parameters: [(name: String, value: String)] {
         [
-            ("temperature", "\(sampling.temperature)"), ("top-k", "\(sampling.topK)"), ("top-p", "\(sampling.topP)"), ("min-p", "\(sampling.minP)"),
-            ("seed", "\(sampling.seed)"), ("max-tokens", "\(maximum)"),
+            ("temperature", "\(sampling.temperature)"), ("top-k", "\(sampling.topK)"), ("typical-p", "\(sampling.typicalP)"), ("top-p", "\(sampling.topP)"),
+            ("min-p", "\(sampling.minP)"), ("repetition-penalty", "\(sampling.repetitionPenalty)"), ("frequency-penalty", "\(sampling.frequencyPenalty)"),
+            ("presence-penalty", "\(sampling.presencePenalty)"), ("dry-multiplier", "\(sampling.dry.multiplier)"), ("seed", "\(sampling.seed)"),
+            ("max-tokens", "\(maximum)"),
         ]
     }
+
+    private static let most: Float = 1e6
 
     /// - Returns: what is wrong with name or value; nil when it is set.
     package mutating func set(_ name: String, _ value: String) -> String? {
@@ -22,6 +26,21 @@ extension AnswerOptions {
         case "top-p":
             guard let number = Float(value), number > 0, number <= 1 else { return wrong("a number above 0 and at most 1") }
             sampling.topP = number
+        case "typical-p":
+            guard let number = Float(value), number > 0, number <= 1 else { return wrong("a number above 0 and at most 1") }
+            sampling.typicalP = number
+        case "repetition-penalty":
+            guard let number = Float(value), number > 0, number <= Self.most else { return wrong("a number above 0 and at most 1000000") }
+            sampling.repetitionPenalty = number
+        case "frequency-penalty":
+            guard let number = Float(value), abs(number) <= Self.most else { return wrong("a number within -1000000...1000000") }
+            sampling.frequencyPenalty = number
+        case "presence-penalty":
+            guard let number = Float(value), abs(number) <= Self.most else { return wrong("a number within -1000000...1000000") }
+            sampling.presencePenalty = number
+        case "dry-multiplier":
+            guard let number = Float(value), number >= 0, number <= Self.most else { return wrong("a number within 0...1000000") }
+            sampling.dry.multiplier = number
         case "min-p":
             guard let number = Float(value), number >= 0, number <= 1 else { return wrong("a number within 0...1") }
             sampling.minP = number

@@ -15,7 +15,7 @@ struct PlanReport {
 
     func show(json: Bool) {
         let configuration = plan.model.configuration
-        let tokens = context ?? min(configuration.contextLength, 4096)
+        let tokens = context ?? configuration.defaultContext
         let running = RunningMemory(configuration: configuration, tensorBytes: plan.tensorBytes, context: tokens)
         let memory = MachineMemory()
         let folder = AtomicFileWriter.split(output).folder

@@ -11,7 +11,7 @@ struct ShapeReport {
               shape        \(c.layers) layers, hidden \(c.hiddenSize), intermediate \(c.intermediateSize), \(c.heads) heads of \(c.headDimension), \
             \(c.keyValueHeads) for keys and values
               vocabulary   \(c.vocabulary)\(c.tiesEmbeddings ? ", output head tied to the embedding" : "")
-              context      \(c.contextLength), rope theta \(theta), rope scaling \(c.ropeScaling == .none ? "none" : c.ropeScaling.name)
+              context      \(c.contextLength)\(c.baseContext.map { " (its base was trained on \($0))" } ?? ""), rope theta \(theta), rope scaling \(c.ropeScaling == .none ? "none" : c.ropeScaling.name)
             """
     }
 

@@ -1,25 +1,16 @@
 import Conversion
 // stdout is a variable to Swift; nothing ever assigns it.
 @preconcurrency import Glibc
+import LineEditing
 import StrictJSON
 
 /// The two output streams.
 enum Terminal {
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
-    /// A line for the user, on the standard error stream. Control characters other than line breaks are escaped: a path in
+    /// A line for the user, on the standard error stream. Control characters other than line breaks and tabs are escaped: a path in
     /// a message must not steer the terminal.
-    static func note(_ text: String) {
-        var shown = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            if scalar.properties.generalCategory == .control && scalar != "\n" {
-                shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
-            } else {
-                shown.append(scalar)
-            }
-        }
-        write(String(shown) + "\n")
-    }
+    static func note(_ text: String) { write(VisibleText.escaped(text) + "\n") }
 
     /// Text as it is, on the standard error stream.
     static func write(_ text: String) {

@@ -41,11 +41,11 @@ package struct CheckpointModel: Sendable {
     package static let generationConfig = "generation_config.json"
     private static let largestSmallFile: UInt64 = 16 << 20
 
-    /// Tokens of context that a run has where none are asked for: the model's, at most 4096. 4096 where the config cannot be read.
+    /// Tokens of context that a run has where none are asked for. 4096 where the config cannot be read.
     package static func defaultContext(folder: String) -> Int {
         var faults: [String] = []
         let configuration = text(LlamaConfiguration.fileName, in: folder, faults: &faults).flatMap { try? LlamaConfiguration(json: Array($0.utf8)) }
-        return min(configuration?.contextLength ?? 4096, 4096)
+        return configuration?.defaultContext ?? LlamaConfiguration.mostDefaultContext
     }
 
     /// Opens and checks everything; throws one error with all that is wrong.
@@ -92,7 +92,7 @@ package struct CheckpointModel: Sendable {
         var probes: [ModelMetadata.TokenizerProbe] = []
         if withTokenizer {
             var source = TokenizerSource(folder: folder)
-            archive = source.read(vocabulary: configuration?.vocabulary, generationConfig: generation)
+            archive = source.read(vocabulary: configuration?.vocabulary, config: config, generationConfig: generation)
             probes = source.probes
             faults += source.faults.map(fault)
             notes += source.notes

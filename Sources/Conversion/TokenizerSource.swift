@@ -15,7 +15,7 @@ struct TokenizerSource {
     init(folder: String) { self.folder = folder }
 
     /// Reads the files that belong into a model file and builds the tokenizer once, as a program that runs the file will.
-    mutating func read(vocabulary: Int?, generationConfig: String?) -> TokenizerArchive? {
+    mutating func read(vocabulary: Int?, config: String?, generationConfig: String?) -> TokenizerArchive? {
         var files: [TokenizerArchive.File] = []
         for name in TokenizerArchive.checkpointNames where Folders.kind(of: "\(folder)/\(name)") != .missing {
             do throws(FileError) {
@@ -23,6 +23,9 @@ struct TokenizerSource {
             } catch { faults.append("\(error)") }
         }
         guard faults.isEmpty else { return nil }
+        if files.contains(where: { $0.name == "tokenizer.json" }) {
+            files.removeAll { $0.name == "tokenizer.model" && TokenizerFiles.isRankList($0.bytes) }
+        }
         guard files.contains(where: { $0.name == "tokenizer.model" || $0.name == "tokenizer.json" }) else {
             faults.append("no tokenizer: neither tokenizer.model nor tokenizer.json is here; download it with the shards")
             return nil
@@ -34,15 +37,16 @@ struct TokenizerSource {
             if archive["tokenizer.model"] == nil, let json = archive["tokenizer.json"],
                 let compact = try Tokenizer.byteLevelVocabulary(fromJSON: json, vocabularySize: vocabulary)
             {
-                archive = TokenizerArchive(files: files + [TokenizerArchive.File(name: TokenizerArchive.byteLevelName, bytes: compact)])
+                archive = TokenizerArchive(files: files + [TokenizerArchive.File(name: TokenizerArchive.byteLevelName, bytes: compact)]).packed()
             }
-            let tokenizer = try Tokenizer(
-                files: TokenizerFiles(
-                    model: archive["tokenizer.model"], json: archive["tokenizer.json"],
-                    byteLevel: archive[TokenizerArchive.byteLevelName],
-                    configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
-                    specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
-                    vocabularySize: vocabulary))
+            var files = TokenizerFiles(
+                model: archive["tokenizer.model"], json: archive["tokenizer.json"],
+                byteLevel: archive[TokenizerArchive.byteLevelName],
+                configuration: archive["tokenizer_config.json"], addedTokens: archive["added_tokens.json"],
+                specialTokensMap: archive["special_tokens_map.json"], generationConfiguration: generationConfig.map { Array($0.utf8) },
+                vocabularySize: vocabulary)
+            files.modelConfiguration = config.map { Array($0.utf8) }
+            let tokenizer = try Tokenizer(files: files)
             notes += tokenizer.notes
             probes = tokenizer.probes().map {
                 ModelMetadata.TokenizerProbe(text: $0.text, parsesSpecial: $0.parsesSpecial, ids: $0.ids, decoded: $0.decoded)

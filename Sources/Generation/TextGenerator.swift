@@ -101,6 +101,8 @@ package final class TextGenerator {
         emit: (String) -> Bool
     ) throws(InferenceError) -> Summary {
         precondition(!prompt.isEmpty, "an empty prompt")
+        // A session with little context has fewer rows of logits than it was asked for.
+        let speculate = min(speculate, session.logitRows - 1)
         let cache = session.cache
         guard cache.count + prompt.count < cache.context else {
             throw .contextFull(needed: cache.count + prompt.count + 1, context: cache.context)
@@ -124,13 +126,15 @@ package final class TextGenerator {
         summary.prefill = clock.now - start
 
         var verifier = DraftVerifier(session: session, logits: logits, prompt: tokens + prompt, speculate: speculate, room: room)
-        var sampler = Sampler(sampling)
+        let sampler = Sampler(
+            sampling, vocabulary: session.model.shape.vocabulary, kernels: session.kernels, history: tokens + prompt, room: room,
+            breaks: SequenceBreakers(sampling.dry.breakers, tokenizer).contains)
         var decoder = StreamingDecoder(tokenizer, contextIsEmpty: false)
         var stops = StopStrings(stop)
         let decodeStart = clock.now
         while true {
             if summary.ids.count >= maximum { break }
-            let id = sampler.choose(verifier.logits, count: session.model.shape.vocabulary)
+            let id = sampler.choose(verifier.logits)
             if ends.contains(id) {
                 summary.reason = .endOfText
                 break

@@ -25,6 +25,21 @@ extension KernelSet {
         table.pointee.narrow_f16(x, Int64(count), out)
     }
 
+    /// The largest of the values, of which none is NaN.
+    package func largest(_ x: UnsafePointer<Float>, count: Int) -> Float {
+        precondition(count >= 1, "the largest of nothing")
+        return table.pointee.largest(x, Int64(count))
+    }
+
+    /// out = exp((x - largest) scale); relative error below 2e-7, 0 where the result is below exp(-87).
+    ///
+    /// - Parameter largest: no x is above it.
+    /// - Returns: the sum of `out`, which may be `x`.
+    package func exponentials(_ x: UnsafePointer<Float>, count: Int, largest: Float, scale: Float, into out: Floats) -> Double {
+        precondition(count >= 0 && scale > 0 && scale.isFinite && largest.isFinite, "\(count) values, scale \(scale), largest \(largest)")
+        return table.pointee.exponentials(x, Int64(count), largest, scale, out)
+    }
+
     /// log(sum(exp(x))) in double precision.
     package func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
         precondition(count >= 1, "log-sum-exp of nothing")

@@ -56,7 +56,8 @@ package struct TokenizerArchive: Sendable, Equatable {
         guard isByteLevel else { return self }
         return TokenizerArchive(files: files.map { file in
             guard file.name == Self.compressedName, !file.isCompressed else { return file }
-            var packed = File(name: file.name, bytes: ZstdFrame.compress(file.bytes))
+            // A higher level would take ten times as long to save a tenth.
+            var packed = File(name: file.name, bytes: ZstdFrame.compress(file.bytes, level: 3))
             packed.isCompressed = true
             return packed
         })

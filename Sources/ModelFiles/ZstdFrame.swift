@@ -8,10 +8,8 @@ package enum ZstdFrame {
         package var description: String
     }
 
-    private static let level: Int32 = 12
-
     /// One thread and fixed parameters, so the same content gives the same bytes with the same libzstd.
-    package static func compress(_ content: [UInt8]) -> [UInt8] {
+    package static func compress(_ content: [UInt8], level: Int32 = 12) -> [UInt8] {
         let context = ZSTD_createCCtx()
         defer { ZSTD_freeCCtx(context) }
         precondition(context != nil, "no memory for a zstd context")

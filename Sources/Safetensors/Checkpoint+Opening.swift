@@ -29,6 +29,16 @@ extension Checkpoint {
         }
     }
 
+    /// What a path leads to that is no folder.
+    static func whatItIs(_ path: String) -> String {
+        let advice = "give the folder that holds the checkpoint's files"
+        guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path), file.size >= 4 else { return "this is no folder; \(advice)" }
+        var start = [UInt8](repeating: 0, count: 4)
+        try? start.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+        if start == Array("GGUF".utf8) { return "this is a GGUF file; give the folder of the original safetensors checkpoint" }
+        return "this is no folder; \(advice)"
+    }
+
     /// The reason why there is nothing to open, with the way out.
     static func whatElseIsThere(_ folder: String) -> String {
         let nothing = "neither \(singleFile) nor \(SafetensorsIndex.fileName) is here"
@@ -36,6 +46,13 @@ extension Checkpoint {
         if names.contains(where: { $0.hasPrefix("pytorch_model") && $0.hasSuffix(".bin") }) {
             return nothing + ", only pytorch_model*.bin, which can run code when opened. Download the safetensors files of the "
                 + "same model, or write them with transformers: AutoModelForCausalLM.from_pretrained(IN).save_pretrained(OUT)"
+        }
+        if names.contains(where: { $0.hasPrefix("consolidated") && $0.hasSuffix(".pth") }) {
+            return nothing + ", only consolidated*.pth, Meta's own format; download the same model in Hugging Face format, as safetensors files"
+        }
+        if names.contains("adapter_config.json") {
+            return nothing + ", only an adapter (adapter_config.json); merge it into its base model with peft: "
+                + "model.merge_and_unload().save_pretrained(OUT)"
         }
         if names.contains(where: { $0.hasSuffix(".gguf") }) {
             return nothing + ", only GGUF files; give the folder of the original safetensors checkpoint"

@@ -45,7 +45,7 @@ package struct Checkpoint: Sendable {
         switch Folders.kind(of: folder) {
         case .folder: break
         case .missing: throw CheckpointError(folder: folder, faults: ["the folder does not exist; give the folder of a downloaded checkpoint"])
-        case .file, .other: throw CheckpointError(folder: folder, faults: ["this is no folder; give the folder that holds the checkpoint's files"])
+        case .file, .other: throw CheckpointError(folder: folder, faults: [whatItIs(folder)])
         }
         let hasIndex = Folders.kind(of: "\(folder)/\(SafetensorsIndex.fileName)") != .missing
         let hasSingleFile = Folders.kind(of: "\(folder)/\(singleFile)") != .missing

@@ -10,8 +10,8 @@ package enum DecodingStyle: Sendable, CaseIterable {
 
 /// Turns ids into text one by one. A character is given out only when all its bytes are there.
 ///
-/// For byte-level tokenizers the joined output is that of `Tokenizer.decode`, id for id. Of the others, for `.sentencePiece` the joined output is that of `Tokenizer.decode`, id for id; for the other styles it is as long as
-/// byte tokens spell well-formed UTF-8 (there, decoding at once gives up a whole run of byte tokens for one bad byte).
+/// The joined output is that of `Tokenizer.decode`, id for id, for byte-level tokenizers and for `.sentencePiece`; for the other styles it
+/// is as long as byte tokens spell well-formed UTF-8 (there, decoding at once gives up a whole run of byte tokens for one bad byte).
 package struct StreamingDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let style: DecodingStyle

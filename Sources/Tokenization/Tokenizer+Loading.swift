@@ -194,6 +194,7 @@ extension TokenizerParts {
         if let text = settings.endText {
             if let found = id(text) { ends.append(found) } else { note("eos_token", text) }
         }
+        if let text = settings.mapEndText, let found = id(text), !ends.contains(found) { ends.append(found) }
         for value in settings.endIDs {
             if let found = valid(value, "eos_token_id"), !ends.contains(found) { ends.append(found) }
         }
@@ -217,7 +218,7 @@ extension TokenizerParts {
 
     private mutating func valid(_ id: Int, _ role: String) -> Int32? {
         if id >= 0, id < vocabularySize, let id = Int32(exactly: id) { return id }
-        notes.append("generation_config.json: \(role) \(id) is not below the vocabulary size \(vocabularySize); it is not used")
+        notes.append("\(role) \(id) of config.json or generation_config.json is not below the vocabulary size \(vocabularySize); it is not used")
         return nil
     }
 }

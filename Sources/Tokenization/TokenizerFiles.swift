@@ -16,6 +16,8 @@ package struct TokenizerFiles: Sendable {
     package var specialTokensMap: [UInt8]?
     /// generation_config.json
     package var generationConfiguration: [UInt8]?
+    /// config.json, of which the begin and end tokens count.
+    package var modelConfiguration: [UInt8]?
     /// config.json's vocab_size: the number of rows of the embedding.
     package var vocabularySize: Int
 
@@ -23,7 +25,7 @@ package struct TokenizerFiles: Sendable {
         model: [UInt8]? = nil, json: [UInt8]? = nil, byteLevel: [UInt8]? = nil, configuration: [UInt8]? = nil, addedTokens: [UInt8]? = nil,
         specialTokensMap: [UInt8]? = nil, generationConfiguration: [UInt8]? = nil, vocabularySize: Int
     ) {
-        self.model = model
+        self.model = model.flatMap { Self.isRankList($0) && json != nil ? nil : $0 }
         self.json = json
         self.byteLevel = byteLevel
         self.configuration = configuration
@@ -32,6 +34,11 @@ package struct TokenizerFiles: Sendable {
         self.generationConfiguration = generationConfiguration
         self.vocabularySize = vocabularySize
     }
+}
+
+extension TokenizerFiles {
+    /// Whether a tokenizer.model is Llama-3's list of tokens in base 64, which says the same as the tokenizer.json beside it.
+    package static func isRankList(_ model: [UInt8]) -> Bool { model.starts(with: "IQ== 0\n".utf8) }
 }
 
 /// A JSON object of a tokenizer file, with the names for error messages.

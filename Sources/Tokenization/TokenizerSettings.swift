@@ -8,6 +8,8 @@ struct TokenizerSettings {
     var roleTexts: [String: [UInt8]] = [:]
     var beginText: [UInt8]? { roleTexts["bos_token"] }
     var endText: [UInt8]? { roleTexts["eos_token"] }
+    /// special_tokens_map.json's, where tokenizer_config.json has another: both end a text. Med42-v2 is such a model.
+    var mapEndText: [UInt8]?
     var beginID: Int?
     var endIDs: [Int] = []
     var added: [AddedEntry] = []
@@ -23,12 +25,19 @@ struct TokenizerSettings {
         if let bytes = files.specialTokensMap {
             let map = try FileObject(reading: bytes, "special_tokens_map.json")
             try readRoles(map)
+            mapEndText = endText
         }
         if let bytes = files.configuration { try readConfiguration(FileObject(reading: bytes, "tokenizer_config.json")) }
         if let bytes = files.generationConfiguration {
             let generation = try FileObject(reading: bytes, "generation_config.json")
             beginID = try Self.ids("bos_token_id", generation).first
             endIDs = try Self.ids("eos_token_id", generation)
+        }
+        if let bytes = files.modelConfiguration {
+            let model = try FileObject(reading: bytes, "config.json")
+            // Some exports write -1 for "none".
+            if beginID == nil { beginID = try Self.ids("bos_token_id", model).first { $0 >= 0 } }
+            endIDs += try Self.ids("eos_token_id", model).filter { $0 >= 0 }
         }
     }
 

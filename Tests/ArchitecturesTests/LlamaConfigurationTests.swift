@@ -71,7 +71,12 @@ func configuration(_ changes: [String: JSONValue?] = [:]) -> JSONValue {
         #expect(try LlamaConfiguration(configuration(["rope_scaling": ["type": "linear", "factor": 2]])).ropeScaling == .linear(factor: 2))
         #expect(try LlamaConfiguration(configuration(["rope_scaling": ["rope_type": "default"]])).ropeScaling == .none)
         #expect(error(["rope_scaling": ["type": "yarn", "factor": 2]])
-            == "config.json: rope_scaling.rope_type 'yarn' is not supported; supported are 'default', 'linear' and 'llama3'")
+            == "config.json: rope_scaling.rope_type 'yarn' is not supported; supported are 'default', 'linear' and 'llama3'; "
+            + "give the model from before its context was extended")
+        for type in ["dynamic", "longrope", "su", "mrope", "proportional"] as [JSONValue] {
+            #expect(error(["rope_scaling": ["type": type, "factor": 2]])?.contains("'\(type.string!)' is not supported") == true)
+            #expect(error(["rope_parameters": ["rope_type": type, "rope_theta": 10000.0]])?.contains("'\(type.string!)' is not supported") == true)
+        }
         #expect(error(["rope_scaling": ["factor": 2]]) == "config.json: rope_scaling.rope_type is missing")
         #expect(error(["rope_scaling": 2]) == "config.json: rope_scaling must be an object or null, found 2")
         #expect(error(["rope_scaling": ["type": "linear", "factor": 0.5]]) == "config.json: rope_scaling.factor must be at least 1, found 0.5")
@@ -92,10 +97,13 @@ func configuration(_ changes: [String: JSONValue?] = [:]) -> JSONValue {
 
     @Test func unknownArchitectures() {
         let expected = "config.json: unknown architecture: expected 'LlamaForCausalLM', model_type 'llama'; found "
-        #expect(error(["architectures": ["MistralForCausalLM"], "model_type": "mistral", "hidden_size": -1])
-            == expected + "the string 'MistralForCausalLM', model_type the string 'mistral'")
-        #expect(error(["model_type": "gemma"]) == expected + "the string 'LlamaForCausalLM', model_type the string 'gemma'")
-        #expect(error(["architectures": .some(nil), "model_type": .some(nil)]) == expected + "neither 'architectures' nor 'model_type'")
+        let advice = "; Quern converts LLaMA-2, Llama-3 and models fine-tuned from them; give the folder of one of these"
+        for (name, type) in [("Mistral", "mistral"), ("Qwen2", "qwen2"), ("Gemma2", "gemma2"), ("Llama4", "llama4"), ("Phi3", "phi3")] {
+            #expect(error(["architectures": [JSONValue("\(name)ForCausalLM")], "model_type": JSONValue(type), "hidden_size": -1])
+                == expected + "the string '\(name)ForCausalLM', model_type the string '\(type)'" + advice)
+        }
+        #expect(error(["model_type": "gemma"]) == expected + "the string 'LlamaForCausalLM', model_type the string 'gemma'" + advice)
+        #expect(error(["architectures": .some(nil), "model_type": .some(nil)]) == expected + "neither 'architectures' nor 'model_type'" + advice)
         #expect(error(["architectures": ["LlamaForSequenceClassification"]])?.hasPrefix(expected) == true)
         #expect(error(["architectures": []])?.hasPrefix(expected) == true)
     }
@@ -108,9 +116,9 @@ func configuration(_ changes: [String: JSONValue?] = [:]) -> JSONValue {
         ]) == """
             config.json: 12 faults
               quantization_config is present ('gptq'): this checkpoint is already quantized; give the original fp16 or bf16 one
-              attention_bias is true: models with biases are not supported
-              mlp_bias is true: models with biases are not supported
-              hidden_act must be 'silu', found 'gelu'
+              attention_bias is true: models with biases are not supported; Llama models have none
+              mlp_bias is true: models with biases are not supported; Llama models have none
+              hidden_act must be 'silu', the activation of Llama models, found 'gelu'
               hidden_size must be an integer from 1 to 16777216, found 0
               intermediate_size is missing
               num_hidden_layers must be an integer from 1 to 1024, found 4096.0
@@ -120,6 +128,58 @@ func configuration(_ changes: [String: JSONValue?] = [:]) -> JSONValue {
               eos_token_id must be a token id or a list of them, found -2
               rope_theta must be a number above 0, found -1
             """)
+    }
+
+    @Test func quantizedCheckpoints() {
+        let expected = "this checkpoint is already quantized; give the original fp16 or bf16 one"
+        for method in ["gptq", "awq", "bitsandbytes", "compressed-tensors", "fp8"] {
+            #expect(error(["quantization_config": ["quant_method": JSONValue(method), "bits": 4]])
+                == "config.json: quantization_config is present ('\(method)'): " + expected)
+        }
+        #expect(error(["quantization_config": ["load_in_8bit": true]]) == "config.json: quantization_config is present ('bitsandbytes'): " + expected)
+        #expect(error(["quantization_config": [:]]) == "config.json: quantization_config is present: " + expected)
+        #expect(error(["quantization_config": nil]) == nil)
+    }
+
+    /// Shapes of Llama-3-8B, Llama-3.1-8B, Llama-3.2-1B and Med42-v2 as their configs have them.
+    @Test func llama3() throws {
+        let large: [String: JSONValue?] = [
+            "hidden_size": 4096, "intermediate_size": 14336, "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192,
+            "rope_theta": 500000.0, "torch_dtype": "bfloat16", "bos_token_id": 128000, "eos_token_id": 128001, "attention_bias": false, "mlp_bias": false,
+        ]
+        let first = try LlamaConfiguration(configuration(large))
+        #expect(first.ropeTheta == 500000 && first.ropeScaling == .none && first.endTokens == [128001] && first.vocabulary == 128256)
+        #expect(first.headDimension == 128 && first.keyValueRows == 1024 && first.dtypeName == "bfloat16")
+        let stretched: JSONValue = [
+            "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3",
+        ]
+        let second = try LlamaConfiguration(configuration(large.merging([
+            "rope_scaling": stretched, "max_position_embeddings": 131072, "eos_token_id": [128001, 128008, 128009],
+        ]) { $1 }))
+        #expect(second.ropeScaling == .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8192))
+        #expect(second.endTokens == [128001, 128008, 128009] && second.contextLength == 131072)
+        let third = try LlamaConfiguration(configuration(large.merging([
+            "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "head_dim": 64, "tie_word_embeddings": true,
+            "rope_scaling": ["factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"],
+        ]) { $1 }))
+        #expect(third.tiesEmbeddings && third.headDimension == 64 && third.parameterCount == 1_235_814_400)
+        #expect(LlamaTensors.expected(for: third).filter { $0.shape.contains(128256) }.map(\.name) == ["model.embed_tokens.weight"])
+    }
+
+    @Test func contexts() throws {
+        func read(_ context: Int, _ changes: [String: JSONValue?] = [:]) throws -> LlamaConfiguration {
+            try LlamaConfiguration(configuration(changes.merging(["max_position_embeddings": JSONValue(context)]) { $1 }))
+        }
+        let med42: [String: JSONValue?] = [
+            "hidden_size": 8192, "intermediate_size": 28672, "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
+        ]
+        let understated = try read(2048, med42)
+        #expect(understated.baseContext == 4096 && understated.defaultContext == 4096 && understated.largestContext == 8192)
+        #expect(try read(4096, med42).baseContext == nil && read(2048).baseContext == nil && read(2048, med42.merging(["rope_theta": 5e5]) { $1 }).baseContext == nil)
+        #expect(try read(2048).defaultContext == 2048 && read(2048).largestContext == 8192)
+        #expect(try read(131072).defaultContext == 4096 && read(131072).largestContext == 524288)
+        #expect(try read(4096, ["rope_scaling": ["type": "linear", "factor": 8]]).largestContext == 32768)
+        #expect(try read(1).defaultContext == 2)
     }
 
     @Test func headsMustFit() {

@@ -64,6 +64,30 @@ import Testing
         #expect(check.notes == ["1 constant buffer left out (rotary frequencies follow from the config)"])
     }
 
+    /// What other programs leave in the place of a matrix; the config need not say that they were there.
+    @Test(arguments: [
+        ("qweight", "GPTQ or AWQ"), ("weight.absmax", "bitsandbytes"), ("weight.quant_state.bitsandbytes__nf4", "bitsandbytes"),
+        ("weight_packed", "compressed-tensors or FP8"), ("weight_scale_inv", "compressed-tensors or FP8"), ("trellis", "EXL2 or EXL3"), ("W_q", "HQQ"),
+    ])
+    func quantizedCheckpointsAreOneFault(ending: String, method: String) throws {
+        let model = try model()
+        let tensors = found(model).dropLast(3) + [FoundTensor(name: "model.layers.0.mlp.up_proj.\(ending)", shape: [3, 8], dtypeName: "I32")]
+        #expect(LlamaTensors.check(model, found: Array(tensors)).faults == [
+            "tensor 'model.layers.0.mlp.up_proj.\(ending)': its name is one of \(method): this checkpoint is already quantized; "
+                + "give the original fp16 or bf16 one"
+        ])
+    }
+
+    @Test func quantizedTypes() throws {
+        let model = try model()
+        var tensors = found(model)
+        tensors[3] = FoundTensor(name: tensors[3].name, shape: tensors[3].shape, dtypeName: "F8_E4M3")
+        #expect(LlamaTensors.check(model, found: tensors).faults == [
+            "tensor 'model.layers.0.self_attn.k_proj.weight': type must be one of F32, F16, BF16, found 'F8_E4M3': "
+                + "this checkpoint is already quantized; give the original fp16 or bf16 one"
+        ])
+    }
+
     @Test func longListsAreCut() throws {
         let check = LlamaTensors.check(try model(layers: 100), found: [])
         #expect(check.faults.count == 21)

@@ -35,9 +35,9 @@ import Tokenization
             let turn = try ask(conversation, question)
             #expect(turn.summary.reason == .tokenLimit && turn.summary.ids.count == 24)
             let questionTokens = conversation.prompt.tokenizer.encode(question, addBOS: false, parseSpecial: false).count
-            #expect(index == 0 || turn.summary.promptTokens <= questionTokens + 26, "turn \(index): \(turn.summary.promptTokens) tokens computed")
-            // All but the last token of the answer before is still there.
-            #expect(turn.reused >= known - 1, "turn \(index): \(turn.reused) of \(known)")
+            #expect(index == 0 || turn.summary.promptTokens <= questionTokens + 30, "turn \(index): \(turn.summary.promptTokens) tokens computed")
+            // What was in the cache is still there, but for a word at its end that white space or a further token may have changed.
+            #expect(turn.reused >= known - 4, "turn \(index): \(turn.reused) of \(known)")
             known = conversation.generator.tokens.count
             #expect(conversation.generator.session.cache.count == known)
         }
@@ -53,7 +53,7 @@ import Tokenization
         // As a fourth turn would begin.
         let ids = try conversation.prompt.ids(conversation.transcript.visible + [ChatMessage(role: .user, content: "x")])
         let common = tokenizer.commonText(conversation.generator.tokens, ids)
-        #expect(common.first >= conversation.generator.tokens.count - 1)
+        #expect(common.first >= conversation.generator.tokens.count - 4)
         // Text that spells a control token is text.
         #expect(conversation.generator.tokens.filter { $0 == tokenizer.beginID }.count == (format == "llama-2-chat" ? 3 : 1))
     }
@@ -94,7 +94,7 @@ import Tokenization
     }
 
     @Test func answerThatFillsTheContextSaysSo() throws {
-        let conversation = try conversation(context: 100, maximum: 500)
+        let conversation = try conversation("plain", context: 100, maximum: 500)
         #expect(try ask(conversation, "The file").summary.reason == .contextFull)
         #expect(conversation.generator.tokens.count == 100)
         #expect(try ask(conversation, "The name").dropped == 1)
@@ -215,11 +215,11 @@ import Tokenization
 
     @Test func parameters() {
         var options = AnswerOptions()
-        for (name, value) in [("temperature", "0.7"), ("top-k", "40"), ("top-p", "0.9"), ("min-p", "0.05"), ("seed", "7"), ("max-tokens", "99")] {
+        for (name, value) in [("temperature", "0.7"), ("top-k", "40"), ("top-p", "0.9"), ("min-p", "0.05"), ("seed", "7"), ("max-tokens", "99"), ("typical-p", "0.9"), ("repetition-penalty", "1.1"), ("frequency-penalty", "-0.5"), ("presence-penalty", "0.5"), ("dry-multiplier", "0.8")] {
             #expect(options.set(name, value) == nil)
             #expect(options.parameters.first { $0.name == name }?.value == value)
         }
-        for (name, value) in [("temperature", "-1"), ("temperature", "nan"), ("top-k", "x"), ("top-p", "0"), ("min-p", "2"), ("seed", "-1"), ("max-tokens", "0"), ("colour", "1")] {
+        for (name, value) in [("temperature", "-1"), ("temperature", "nan"), ("top-k", "x"), ("top-p", "0"), ("min-p", "2"), ("seed", "-1"), ("max-tokens", "0"), ("colour", "1"), ("repetition-penalty", "0"), ("presence-penalty", "inf"), ("dry-multiplier", "nan")] {
             #expect(options.set(name, value)?.contains(name) == true)
         }
     }

@@ -40,7 +40,7 @@ import Testing
         #expect(unknown.code == 1 && unknown.errors.contains("there is none of the name \"no\""), "\(unknown.errors)")
         let long = try chat([file, "--chat-format", "plain", "--context", "30"], String(repeating: "word ", count: 60) + "\n")
         #expect(long.code == 1 && long.errors.contains("expected fewer than the context of 30"), "\(long.errors)")
-        #expect(try chat([file, "--top-p", "0"], "").errors.contains("--top-p is '0.0', expected a number above 0 and at most 1."))
+        #expect(try chat([file, "--top-p", "0"], "").errors.contains("--top-p must be above 0 and at most 1."))
         #expect(try chat([file, "--chat-format", "plain", "--session", scratch.path("no/s.qses")], "x\n").errors.contains("is no folder in which this user may create files"))
     }
 

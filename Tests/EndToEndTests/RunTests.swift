@@ -46,6 +46,14 @@ import Testing
         }
     }
 
+    /// With room for fewer rows of logits than a draft would need
+    @Test func speculationInALittleContext() throws {
+        let scratch = try Scratch()
+        let file = try converted(scratch)
+        let run = try QuernProcess.run(["run", file, "-p", "The", "--context", "5", "--speculate", "--ignore-end"], input: [])
+        #expect(run.code == 0 && run.errors.contains("(context full)"), "\(run.errors)")
+    }
+
     @Test func seedsMakeRandomTextRepeatable() throws {
         let scratch = try Scratch()
         let file = try converted(scratch)

@@ -69,6 +69,26 @@ void check_narrow_f16(check_case *c, const ck_kernels *kernels) {
     kernels->narrow_f16(x, count, out);
 }
 
+void check_largest(check_case *c, const ck_kernels *kernels) {
+    const int64_t count = random_count(c, 2000);
+    const float *x = case_floats(c, "x", count, c->round % 3 ? 10 : 3e38f);
+    float *result = case_output(c, "largest", 4, 4);
+    case_describe(c, "%d values", (int)count);
+    *result = kernels->largest(x, count);
+}
+
+void check_exponentials(check_case *c, const ck_kernels *kernels) {
+    static const float scales[] = {1, 0.7f, 3, 1e-3f, 1e30f};
+    const int64_t count = random_count(c, 2000);
+    const float *x = case_floats(c, "x", count, c->round % 3 ? 20 : 3e38f), scale = scales[c->round % 5];
+    float *out = case_output(c, "out", 4 * count, 4);
+    double *sum = case_output(c, "sum", 8, 8);
+    case_describe(c, "%d values, scale %g", (int)count, (double)scale);
+    float largest = x[0];
+    for (int64_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+    *sum = kernels->exponentials(x, count, largest, scale, out);
+}
+
 void check_log_sum_exp(check_case *c, const ck_kernels *kernels) {
     const int64_t count = random_count(c, 2000);
     const float *x = case_floats(c, "x", count, c->round % 3 ? 10 : 300);

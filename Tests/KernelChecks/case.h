@@ -59,6 +59,8 @@ void check_store_position(check_case *c, const ck_kernels *kernels);
 void check_attend(check_case *c, const ck_kernels *kernels);
 void check_attend_merge(check_case *c, const ck_kernels *kernels);
 void check_attend_finish(check_case *c, const ck_kernels *kernels);
+void check_largest(check_case *c, const ck_kernels *kernels);
+void check_exponentials(check_case *c, const ck_kernels *kernels);
 void check_log_sum_exp(check_case *c, const ck_kernels *kernels);
 void check_kl_divergence(check_case *c, const ck_kernels *kernels);
 void check_dot_peak(check_case *c, const ck_kernels *kernels);

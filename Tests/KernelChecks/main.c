@@ -77,6 +77,8 @@ const kernel_check kernel_checks[] = {
     ROW_OF(attend, "q8", check_attend, CK_CACHE_Q8, 80),
     ROW(attend_merge, check_attend_merge, 0, 60),
     ROW(attend_finish, check_attend_finish, 0, 40),
+    ROW(largest, check_largest, 0, 60),
+    ROW(exponentials, check_exponentials, 0, 60),
     ROW(log_sum_exp, check_log_sum_exp, 0, 60),
     ROW(kl_divergence, check_kl_divergence, 0, 60),
     ROW(dot_peak, check_dot_peak, 0, 5),

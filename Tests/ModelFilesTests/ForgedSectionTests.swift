@@ -80,6 +80,17 @@ struct ForgedSectionTests {
             ("\"config.json\": \"{}\"", "\"config.json\": \"{}\", \"generation_config.json\": 1", "files: generation_config.json is 1, expected a string"),
             ("\"new\": []", "\"calibration\": null", "calibration is null, expected a string"),
             ("\"new\"", "\"format\"", "not valid JSON: "),
+            ("\"new\": []", "\"tokenizer_probes\": []", "tokenizer_probes is an array, expected an array of 1 to 256 objects"),
+            ("\"new\": []", "\"tokenizer_probes\": [7]", "tokenizer_probes[0] is 7, expected an object"),
+            ("\"new\": []", "\"tokenizer_probes\": [{\"text\": \"x\", \"special\": 1}]", "tokenizer_probes[0]: special is 1, expected true or false"),
+            (
+                "\"new\": []", "\"tokenizer_probes\": [{\"text\": \"x\", \"special\": true, \"ids\": [-1]}]",
+                "tokenizer_probes[0]: ids is an array, expected token ids"
+            ),
+            (
+                "\"new\": []", "\"tokenizer_probes\": [{\"text\": \"x\", \"special\": true, \"ids\": [1]}]",
+                "tokenizer_probes[0]: decoded is missing"
+            ),
         ]
         for (old, new, message) in cases {
             forgery.setMetadata(whole.replacing(old, with: new, maxReplacements: 1))
@@ -98,10 +109,11 @@ struct ForgedSectionTests {
     @Test func tokenizer() throws {
         let folder = TemporaryFolder()
         var forgery = try Forgery(folder)
-        func file(_ name: String, _ bytes: [UInt8], nameLength: Int? = nil, reserved: UInt8 = 0, count: UInt64? = nil) -> [UInt8] {
+        func file(_ name: String, _ bytes: [UInt8], nameLength: Int? = nil, reserved: UInt8 = 0, encoding: UInt8 = 0, count: UInt64? = nil) -> [UInt8] {
             var head = [UInt8](repeating: 0, count: 16)
             Forgery.store(UInt16(nameLength ?? name.utf8.count), in: &head, at: 0)
             head[7] = reserved
+            head[2] = encoding
             Forgery.store(count ?? UInt64(bytes.count), in: &head, at: 8)
             return head + Array(name.utf8) + bytes
         }
@@ -119,6 +131,16 @@ struct ForgedSectionTests {
             ([1, 0, 0, 0] + file("../../etc", []), "file 0: its name is '../../etc', expected one of \(known)"),
             ([1, 0, 0, 0] + file("", []), "file 0: its name is '', expected one of \(known)"),
             ([1, 0, 0, 0] + file("vocab.json", [], reserved: 3), "file 0: reserved byte 11 is 3, expected 0"),
+            ([1, 0, 0, 0] + file("vocab.json", [], encoding: 1), "file 'vocab.json': encoding is 1, expected 0"),
+            ([1, 0, 0, 0] + file("tokenizer.json", [], encoding: 2), "file 'tokenizer.json': encoding is 2, expected 0 or 1"),
+            (
+                [1, 0, 0, 0] + file("tokenizer.json", [], encoding: 1),
+                "file 'tokenizer.json': encoding must be 1 beside byte_level.vocabulary, and only there"
+            ),
+            (
+                [2, 0, 0, 0] + file("tokenizer.json", []) + file("byte_level.vocabulary", []),
+                "file 'tokenizer.json': encoding must be 1 beside byte_level.vocabulary, and only there"
+            ),
             (
                 [1, 0, 0, 0] + file("vocab.json", [1], count: .max),
                 "file 'vocab.json': byte_count is 18446744073709551615, but the archive has only 1 bytes left"

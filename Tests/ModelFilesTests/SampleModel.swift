@@ -50,7 +50,7 @@ enum SampleModel {
 
     @discardableResult
     static func write(
-        to path: String, plan: [PlannedTensor] = plan, metadata: ModelMetadata = metadata,
+        to path: String, plan: [PlannedTensor] = plan, metadata: ModelMetadata = metadata, tokenizer: TokenizerArchive = tokenizer,
         bytes: (TensorRecord) -> [UInt8] = { SampleModel.bytes(of: $0) }
     ) throws(ModelFileError) -> UInt64 {
         let writer = try ModelFileWriter(path: path, plan: plan, extraReserve: 1 << 16)
@@ -79,6 +79,7 @@ struct Forgery {
     var tokenizer: [UInt8]
     var tokenizerBytes: UInt64
     var dataDigest: Digest32
+    var isByteLevel = false
     /// Changes the header before it is signed.
     var changeHeader: (inout [UInt8]) -> Void = { _ in }
 
@@ -131,7 +132,7 @@ struct Forgery {
                 .init(kind: kind, offset: UInt64(file.count), storedBytes: UInt64(stored.count), contentBytes: content, sha256: Digest32.of(stored)))
             file += stored
         }
-        var header = ModelFileHeader(sections: sections).encoded()
+        var header = ModelFileHeader(sections: sections, isByteLevel: isByteLevel).encoded()
         changeHeader(&header)
         header.replaceSubrange(4064..<4096, with: Digest32.of(Array(header[..<4064])).bytes)
         file.replaceSubrange(0..<4096, with: header)

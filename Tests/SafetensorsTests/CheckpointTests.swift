@@ -147,6 +147,18 @@ let tinyDocs = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         #expect(missing?.faults == ["the folder does not exist; give the folder of a downloaded checkpoint"])
         let notFolder = #expect(throws: CheckpointError.self) { try Checkpoint.open(folder: folder.path + "/model-00001-of-00002.safetensors") }
         #expect(notFolder?.faults == ["this is no folder; give the folder that holds the checkpoint's files"])
+        folder.write("m.gguf", Array("GGUF\u{3}".utf8))
+        let gguf = #expect(throws: CheckpointError.self) { try Checkpoint.open(folder: folder.path + "/m.gguf") }
+        #expect(gguf?.faults == ["this is a GGUF file; give the folder of the original safetensors checkpoint"])
+        for (name, text) in [
+            ("consolidated.00.pth", ", only consolidated*.pth, Meta's own format; download the same model in Hugging Face format, as safetensors files"),
+            ("adapter_config.json", ", only an adapter (adapter_config.json); merge it into its base model with peft: model.merge_and_unload().save_pretrained(OUT)"),
+            ("m.gguf", ", only GGUF files; give the folder of the original safetensors checkpoint"),
+        ] {
+            let folder = TemporaryFolder()
+            folder.write(name, [1])
+            #expect(faults(folder) == [nothing + text])
+        }
     }
 
     @Test func twoModelsInOneFolder() {

@@ -59,6 +59,25 @@ import Tokenization
         #expect(tokenizer.notes.count == 1)
     }
 
+    /// Med42-v2: config.json and generation_config.json name one token, special_tokens_map.json another.
+    @Test func everyFileMayNameAnEndToken() throws {
+        func ends(configuration: String, map: String, generation: String?, model: String) throws -> [Int32] {
+            var files = TokenizerFiles(
+                model: try TestFiles.bundledModel(), configuration: Array(configuration.utf8),
+                addedTokens: Array(#"{"<|end_of_text|>": 4096, "<|end_of_turn|>": 4097}"#.utf8), specialTokensMap: Array(map.utf8),
+                generationConfiguration: generation.map { Array($0.utf8) }, vocabularySize: 4100)
+            files.modelConfiguration = Array(model.utf8)
+            let tokenizer = try Tokenizer(files: files)
+            #expect(tokenizer.notes.isEmpty)
+            return tokenizer.endIDs.sorted()
+        }
+        let text = #"{"eos_token": "<|end_of_text|>"}"#, turn = #"{"eos_token": {"content": "<|end_of_turn|>"}}"#
+        #expect(try ends(configuration: text, map: turn, generation: #"{"eos_token_id": 4096}"#, model: #"{"eos_token_id": 4096}"#) == [4096, 4097])
+        #expect(try ends(configuration: "{}", map: turn, generation: nil, model: #"{"eos_token_id": 4096}"#) == [4096, 4097])
+        #expect(try ends(configuration: text, map: "{}", generation: nil, model: #"{"eos_token_id": [4096, 4099]}"#) == [4096, 4099])
+        #expect(try ends(configuration: turn, map: turn, generation: #"{"eos_token_id": [4098]}"#, model: #"{"eos_token_id": -1}"#) == [4097, 4098])
+    }
+
     @Test func unknownIDsDecodeToNothing() throws {
         let tokenizer = try TestFiles.bundledTokenizer()
         #expect(tokenizer.decode([-1, 4096, .max, .min], style: .keepingSpecial) == "")

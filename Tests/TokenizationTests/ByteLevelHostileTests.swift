@@ -108,7 +108,7 @@ import Tokenization
         // Qwen2 takes one digit at a time.
         #expect(preTokenizer(split(ByteLevelWriter.expression.replacing("{1,3}", with: "")), bytes)
             == "\(place)[0]: expected the regular expression of Llama-3, found '(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-                + "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S…'; "
+                + "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'; "
                 + "models whose tokenizer splits text in another way than Llama-3 cannot be used with this version")
         #expect(preTokenizer(["type": "ByteLevel", "add_prefix_space": false, "use_regex": true])
             == "\(place)[0]: expected a Split before a ByteLevel without use_regex, found the split of GPT-2" + Self.cannot)

@@ -115,6 +115,10 @@ typedef struct {
     void (*attend_merge)(float *most, float *sum, float *mix, const float *most2, const float *sum2, const float *mix2, int64_t count, int64_t width);
     // mix / sum
     void (*attend_finish)(const float *sum, float *mix, int64_t count, int64_t width);
+    // Largest of `count` >= 1 values, none of them NaN.
+    float (*largest)(const float *x, int64_t count);
+    // out = exp((x - largest) scale), where no x is above largest and scale is positive; returns the sum. out may be x.
+    double (*exponentials)(const float *x, int64_t count, float largest, float scale, float *out);
     // Largest value and log of the sum of exp(x - largest).
     void (*log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum);
     // Sum over i of p_i (log p_i - log q_i), where log p = p_logits - p_log_sum and log q likewise.

@@ -99,6 +99,38 @@ static void CK(narrow_f16)(const float *x, int64_t count, uint16_t *out) {
     for (; k < count; k++) out[k] = scalar_to_f16(x[k]);
 }
 
+static float CK(largest)(const float *x, int64_t count) {
+    f32x16 most = lane_set(x[0]);
+    int64_t k = 0;
+    for (; k + 16 <= count; k += 16) most = lane_max(lane_load(x + k), most);
+    for (int half = 8; half; half >>= 1)
+        for (int i = 0; i < half; i++) most[i] = most[i] > most[i + half] ? most[i] : most[i + half];
+    float result = most[0];
+    for (; k < count; k++) result = x[k] > result ? x[k] : result;
+    return result;
+}
+
+static double CK(exponentials)(const float *x, int64_t count, float largest, float scale, float *out) {
+    double sum = 0;
+    int64_t k = 0;
+    for (; k + 16 <= count; k += 16) {
+        f32x16 e = lane_exp((lane_load(x + k) - lane_set(largest)) * lane_set(scale));
+        lane_store(out + k, e);
+        sum += lane_sum(e);
+    }
+    if (k < count) {
+        float v[16];
+        for (int i = 0; i < 16; i++) v[i] = k + i < count ? x[k + i] : -3.4e38f;
+        f32x16 e = lane_exp((lane_load(v) - lane_set(largest)) * lane_set(scale));
+        lane_store(v, e);
+        for (int i = 0; k + i < count; i++) {
+            out[k + i] = v[i];
+            sum += v[i];
+        }
+    }
+    return sum;
+}
+
 static void CK(log_sum_exp)(const float *x, int64_t count, float *largest, double *log_sum) {
     float most = x[0];
     for (int64_t i = 1; i < count; i++) most = x[i] > most ? x[i] : most;

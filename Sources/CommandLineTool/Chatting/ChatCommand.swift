@@ -1,4 +1,3 @@
-import Architectures
 import ArgumentParser
 import ByteStorage
 import Chat
@@ -31,6 +30,8 @@ struct ChatCommand: ParsableCommand {
             $XDG_STATE_HOME/quern/chat-history (~/.local/state/quern/chat-history), readable by you alone. --session keeps the conversation \
             and the computed state in a file when the chat ends, readable by you alone, and goes on from there the next time.
 
+            \(SamplingArguments.discussion)
+
             \(ExitCodes.help)
             """)
 
@@ -38,14 +39,9 @@ struct ChatCommand: ParsableCommand {
     @Option(help: "System message.") var system: String?
     @Option(help: "Chat format: \(ChatFormat.builtInNames.joined(separator: ", ")), or template for the model's own. Default: what the model file says.")
     var chatFormat: String?
-    @Option(help: "0 takes the likeliest token; higher is more random.") var temperature: Float = 0
-    @Option(help: "Keep the K likeliest tokens; 0 keeps all.") var topK = 0
-    @Option(help: "Keep the likeliest tokens until their probabilities reach P; 1 keeps all.") var topP: Float = 1
-    @Option(help: "Keep tokens at least P times as likely as the likeliest; 0 keeps all.") var minP: Float = 0
-    @Option(help: "Seed of the random choice. Default: a new one each time, shown with -v.") var seed: UInt64?
     @Option(name: [.customShort("n"), .long], help: "Tokens of an answer at most.") var maxTokens = 1024
     @Option(help: "End an answer before this text; may be given several times.") var stop: [String] = []
-    @Option(help: "Positions to make room for, the whole conversation together. Default: what the model was made for, at most 4096.")
+    @Option(help: "Positions to make room for, the whole conversation together, as in run. Default: what the model was made for, at most 4096.")
     var context: Int?
     @Option(
         defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
@@ -55,6 +51,7 @@ struct ChatCommand: ParsableCommand {
     var session: String?
     @Flag(inversion: .prefixedNo, help: "Keep the lines typed for the next chat.") var history = false
     @Flag(name: [.short, .long], help: "Say what is used, and what each answer took.") var verbose = false
+    @OptionGroup(title: "Sampling options") var sampling: SamplingArguments
     @OptionGroup var running: RunningOptions
 
     func validate() throws {
@@ -62,12 +59,7 @@ struct ChatCommand: ParsableCommand {
         if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
             throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
         }
-        var options = AnswerOptions()
-        for (name, value) in [
-            ("temperature", "\(temperature)"), ("top-k", "\(topK)"), ("top-p", "\(topP)"), ("min-p", "\(minP)"), ("max-tokens", "\(maxTokens)"),
-        ] {
-            if let problem = options.set(name, value) { throw ValidationError("--\(problem).") }
-        }
+        if !(1...(1 << 20)).contains(maxTokens) { throw ValidationError("--max-tokens must be within 1...1048576.") }
     }
 
     func run() throws {
@@ -75,7 +67,7 @@ struct ChatCommand: ParsableCommand {
             let isTerminal = RawTerminal.prepare()
             let running = try RunningModel(path: file, options: self.running)
             let chosen = try ErrorPresentation.naming(file) { try ChatFormat.choose(ChatFormatEvidence(modelFile: running.model.reader), asked: chatFormat) }
-            let context = self.context ?? min(max(running.model.configuration.contextLength, 2), 4096)
+            let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
             let session = try running.session(context: context, batch: Self.batch(running, context), logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
             let kept = try self.session.map { try KeptSession(path: $0, restoring: session) }
             let conversation = try conversation(running, chosen, session, kept)
@@ -114,7 +106,7 @@ struct ChatCommand: ParsableCommand {
         _ running: RunningModel, _ chosen: ChosenChatFormat, _ session: LlamaSession, _ kept: KeptSession?
     ) throws -> Conversation {
         var options = AnswerOptions()
-        options.sampling = SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed ?? UInt64.random(in: .min ... .max))
+        options.sampling = try sampling.options(vocabulary: running.model.shape.vocabulary)
         options.maximum = maxTokens
         options.speculate = speculate ?? 0
         options.stop = stop

@@ -2,6 +2,7 @@ import Chat
 import ChatTemplates
 import Conversion
 import Generation
+import Glibc
 import LineEditing
 
 /// Reads messages and commands, and shows answers, until the input ends.
@@ -45,21 +46,29 @@ struct ChatLoop {
         case .reset:
             conversation.reset()
             show("the conversation is forgotten" + (conversation.transcript.system == nil ? "" : "; the system message stays"))
-        case .save(let path):
+        case .save(let name):
+            let path = Self.expanded(name)
             try ConversationFiles.save(conversation.transcript, to: path)
             show("saved to \(path): \(Self.count(conversation.transcript.turns.count, "message"))")
-        case .load(let path):
+        case .load(let name):
+            let path = Self.expanded(name)
             let transcript = try ConversationFiles.load(path)
             conversation.replace(with: transcript)
             show("loaded \(path): \(Self.count(transcript.turns.count, "message"))")
             if let last = transcript.turns.last { show("the last answer was:\n\(last.content)") }
         case .stats: for line in statistics.lines(conversation) { show(line) }
-        case .parameters: for (name, value) in conversation.options.parameters { show(Self.padded(name, 14) + value) }
+        case .parameters: for (name, value) in conversation.options.parameters { show(Self.padded(name, 20) + value) }
         case .setParameter(let name, let value):
             if let problem = conversation.options.set(name, value) { Terminal.note(problem) } else { show("\(name) is \(value)") }
         case .mistake(let text): Terminal.note(text)
         case .exit: break
         }
+    }
+
+    /// No shell does it here.
+    private static func expanded(_ path: String) -> String {
+        guard path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
+        return String(cString: home) + path.dropFirst()
     }
 
     /// Only in a terminal, where commands are.

@@ -9,6 +9,9 @@ private let state = Atomic(RawTerminal.State.usual.rawValue)
 private let interrupts = Atomic(0)
 private let ending = Atomic<Int32>(0)
 private let changes = Atomic(0)
+private let continuations = Atomic(0)
+/// What signals did before, by their numbers.
+private nonisolated(unsafe) let before = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
 /// Handlers write into it what ends a wait: a signal may come just before the wait begins, or to another thread.
 private nonisolated(unsafe) var wakeUps: (read: Int32, write: Int32) = (-1, -1)
 
@@ -99,7 +102,13 @@ enum RawTerminal {
     /// - Parameter interruptEnds: Control-C ends the program, in order, instead of the answer alone.
     static func catchSignals(interruptEnds: Bool) {
         var ends: [Int32] = [-1, -1]
-        if pipe2(&ends, O_NONBLOCK | O_CLOEXEC) == 0 { wakeUps = (ends[0], ends[1]) }
+        if pipe(&ends) == 0 {
+            for end in ends {
+                _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+                _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            }
+            wakeUps = (ends[0], ends[1])
+        }
         on(SIGINT) { _ in
             _ = interrupts.add(1, ordering: .relaxed)
             RawTerminal.wakeUp()
@@ -113,8 +122,9 @@ enum RawTerminal {
             }
         }
         for number in [SIGWINCH, SIGCONT] {
-            on(number) { _ in
+            on(number) { number in
                 _ = changes.add(1, ordering: .relaxed)
+                if number == SIGCONT { _ = continuations.add(1, ordering: .relaxed) }
                 RawTerminal.wakeUp()
             }
         }
@@ -122,7 +132,8 @@ enum RawTerminal {
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV] {
             on(number) { number in
                 RawTerminal.restore()
-                signal(number, SIG_DFL)
+                // What would have happened without this handler follows when it returns.
+                sigaction(number, &before[Int(number)], nil)
                 raise(number)
             }
         }
@@ -155,17 +166,24 @@ enum RawTerminal {
     /// Stops the program as Control-Z does, with the terminal as it was; returns when it goes on.
     static func stop() {
         restore()
-        // SIGSTOP cannot be caught, so it needs no change of handlers. The whole job stops, as with Control-Z.
-        kill(0, SIGSTOP)
+        continuations.store(0, ordering: .relaxed)
+        signal(SIGTSTP, SIG_DFL)
+        // The whole job stops, as with Control-Z.
+        kill(0, SIGTSTP)
+        // Another thread may take the signal, so this one waits for the end of the stop. A job without a shell does not stop at all.
+        for _ in 0..<200 {
+            if continuations.load(ordering: .relaxed) > 0 { break }
+            poll(nil, 0, 1)
+        }
+        on(SIGTSTP) { _ in RawTerminal.stop() }
         if let current = State(rawValue: state.load(ordering: .relaxed)), current != .usual { set(current) }
         if state.load(ordering: .relaxed) == State.editing.rawValue { _ = write(STDOUT_FILENO, "\u{1B}[?2004h", 8) }
     }
 
     private static func on(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
-        var old = sigaction()
-        sigaction(number, nil, &old)
+        sigaction(number, nil, &before[Int(number)])
         // nohup sets signals to be ignored, and they stay so.
-        if unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
+        if unsafeBitCast(before[Int(number)].__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
         var action = sigaction()
         action.__sigaction_handler.sa_handler = handler
         sigaction(number, &action, nil)

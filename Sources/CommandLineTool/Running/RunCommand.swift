@@ -6,6 +6,7 @@ import Glibc
 import HostFacts
 import Inference
 import Kernels
+import LineEditing
 import Tokenization
 
 struct RunCommand: ParsableCommand {
@@ -13,8 +14,9 @@ struct RunCommand: ParsableCommand {
         commandName: "run", abstract: "Continues a prompt with a .quern file's model.",
         discussion: """
             The text goes to standard output as it is produced, everything else to standard error. At temperature 0, the default, the \
-            likeliest token is taken each time: the same file and prompt give the same text for any number of threads. Above 0, --top-k, \
-            --top-p and --min-p look at the model's own probabilities, in this order, and the temperature is applied last.
+            likeliest token is taken each time: the same file and prompt give the same text for any number of threads.
+
+            \(SamplingArguments.discussion) --n gives several answers to one prompt, which is computed once, with the seeds S, S+1, ...
 
             --speculate drafts tokens by looking up how the last one to three tokens went on earlier in prompt and answer, and verifies up to N \
             of them in one pass over the weights. The text is the one without it, token for token, at any temperature; where text repeats \
@@ -34,14 +36,10 @@ struct RunCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "The text to continue.") var prompt: String?
     @Option(help: "A file with the text to continue; - is standard input, which is also read when no prompt is given and it is no terminal.")
     var promptFile: String?
-    @Option(help: "0 takes the likeliest token; higher is more random.") var temperature: Float = 0
-    @Option(help: "Keep the K likeliest tokens; 0 keeps all.") var topK = 0
-    @Option(help: "Keep the likeliest tokens until their probabilities reach P; 1 keeps all.") var topP: Float = 1
-    @Option(help: "Keep tokens at least P times as likely as the likeliest; 0 keeps all.") var minP: Float = 0
-    @Option(help: "Seed of the random choice. Default: a new one each time, shown with -v.") var seed: UInt64?
     @Option(name: [.customShort("n"), .long], help: "Stop after this many tokens.") var maxTokens = 256
+    @Option(name: .customLong("n"), help: "Give N answers, each after a line that says which; needs a temperature above 0.") var answers = 1
     @Option(help: "Stop before this text; may be given several times.") var stop: [String] = []
-    @Option(help: "Positions to make room for, prompt and answer together. Default: what the model was made for, at most 4096.")
+    @Option(help: "Positions to make room for, prompt and answer together; at most 4 times what config.json says. Default: what the model was made for, at most 4096.")
     var context: Int?
     @Option(
         defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
@@ -54,14 +52,16 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Do not put the begin token before the prompt.") var noBos = false
     @Flag(help: "Read special tokens such as </s> in the prompt as tokens.") var special = false
     @Flag(name: [.short, .long], help: "Say which instruction set, threads and seed are used.") var verbose = false
+    @OptionGroup(title: "Sampling options") var sampling: SamplingArguments
     @OptionGroup var running: RunningOptions
 
     func validate() throws {
         if prompt != nil && promptFile != nil { throw ValidationError("Give --prompt or --prompt-file, not both.") }
-        if !(temperature >= 0 && temperature.isFinite) { throw ValidationError("--temperature must be 0 or more.") }
-        if topK < 0 { throw ValidationError("--top-k must be 0 or more.") }
-        if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
-        if !(minP >= 0 && minP <= 1) { throw ValidationError("--min-p must be within 0...1.") }
+        if !(1...1000).contains(answers) { throw ValidationError("--n must be within 1...1000.") }
+        if answers > 1 && sampling.temperature == 0 {
+            throw ValidationError("--n needs --temperature above 0: at 0 all answers are the same.")
+        }
+        if answers > 1 && session != nil { throw ValidationError("Give --n or --session, not both: a session holds one answer.") }
         if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
             throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
         }
@@ -80,48 +80,66 @@ struct RunCommand: ParsableCommand {
             let tokenizer = running.tokenizer
             let turn = try chatting.turn(text, running, isVerbose: verbose)
             let ids = turn?.ids ?? tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
-            let context = self.context ?? min(max(running.model.configuration.contextLength, 2), 4096)
+            let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
             guard ids.count < context else {
                 throw ConversionError("prompt: \(ids.count) tokens, expected fewer than the context of \(context); shorten it or raise --context")
             }
-            let seed = self.seed ?? UInt64.random(in: .min ... .max)
+            var sampling = try self.sampling.options(vocabulary: running.model.shape.vocabulary)
             if verbose {
                 for note in tokenizer.notes { Terminal.note(note) }
                 Terminal.note(
                     "kernels \(running.kernels.name), \(running.pool.threads) threads, context \(context), cache \(running.element), prompt \(ids.count) tokens"
-                        + (temperature > 0 ? ", seed \(seed)" : ""))
+                        + (sampling.temperature > 0 ? ", seed \(sampling.seed)" : ""))
             }
             let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
             let kept = try self.session.map { try KeptSession(path: $0, restoring: session) }
             let generator = TextGenerator(session: session, tokenizer: tokenizer, tokens: kept?.tokens ?? [])
-            let reused = generator.reuse(for: ids)
-            if let kept {
-                Terminal.note(
-                    kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
-                        : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
-            }
-            var failure: (any Error)?
-            let summary = try generator.generate(
-                prompt: Array(ids[reused...]), maximum: maxTokens,
-                sampling: SamplingOptions(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed), ends: turn?.ends,
-                stop: stop + (turn?.stopStrings ?? []),
-                ignoresEnd: ignoreEnd, speculate: speculate ?? 0
-            ) { text in
-                do { return try OutputText.write(text) } catch {
-                    failure = error
-                    return false
+            for answer in 1...answers {
+                if answers > 1 { _ = try OutputText.write("\(answer > 1 ? "\n" : "")--- answer \(answer), seed \(sampling.seed)\n") }
+                // All but the last token of the prompt is in the cache from the second answer on.
+                let reused = generator.reuse(for: ids)
+                if let kept {
+                    Terminal.note(
+                        kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
+                            : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
                 }
-            }
-            if let failure { throw failure }
-            _ = try OutputText.write("\n")
-            try kept?.save(generator)
-            Terminal.note(
-                "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
-                    + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))" + Self.speculation(summary))
-            if verbose && summary.decodedTokens > 0 {
-                if let stream = session.weightStream { Self.showStreaming(stream, summary) } else { showBandwidth(running, summary) }
+                let summary = try write(Array(ids[reused...]), sampling, generator, turn)
+                try kept?.save(generator)
+                showSpeed(summary)
+                if verbose && summary.decodedTokens > 0 && answer == answers {
+                    if let stream = session.weightStream { Self.showStreaming(stream, summary) } else { showBandwidth(running, summary) }
+                }
+                if summary.reason == .interrupted { break }
+                sampling.seed &+= 1
             }
         }
+    }
+
+    /// Writes one answer as it comes.
+    private func write(
+        _ prompt: [Int32], _ sampling: SamplingOptions, _ generator: TextGenerator, _ turn: SingleTurnOptions.Turn?
+    ) throws -> TextGenerator.Summary {
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        var failure: (any Error)?
+        let summary = try generator.generate(
+            prompt: prompt, maximum: maxTokens, sampling: sampling, ends: turn?.ends, stop: stop + (turn?.stopStrings ?? []),
+            ignoresEnd: ignoreEnd, speculate: speculate ?? 0
+        ) { text in
+            // A model must not steer a terminal.
+            do { return try OutputText.write(isTerminal ? VisibleText.escaped(text) : text) } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw failure }
+        _ = try OutputText.write("\n")
+        return summary
+    }
+
+    private func showSpeed(_ summary: TextGenerator.Summary) {
+        Terminal.note(
+            "\(summary.promptTokens) prompt \(summary.promptTokens == 1 ? "token" : "tokens") at \(Self.speed(summary.prefillSpeed)) tok/s, \(summary.ids.count) generated at "
+                + "\(Self.speed(summary.decodeSpeed)) tok/s (\(summary.reason.rawValue))" + Self.speculation(summary))
     }
 }
 

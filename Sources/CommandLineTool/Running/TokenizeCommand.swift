@@ -106,11 +106,13 @@ struct TokenizeCommand: ParsableCommand {
             throw ConversionError("\(folder): neither tokenizer.model nor tokenizer.json is here; give a folder with a tokenizer")
         }
         // Without a config nothing says how many rows the embedding has, and no id is dropped.
-        let vocabulary = try bytes(LlamaConfiguration.fileName).map { try LlamaConfiguration(json: $0).vocabulary } ?? Int(Int32.max)
-        return try Tokenizer(
-            files: TokenizerFiles(
-                model: model, json: json, configuration: try bytes("tokenizer_config.json"), addedTokens: try bytes("added_tokens.json"),
-                specialTokensMap: try bytes("special_tokens_map.json"), generationConfiguration: try bytes("generation_config.json"),
-                vocabularySize: vocabulary))
+        let config = try bytes(LlamaConfiguration.fileName)
+        let vocabulary = try config.map { try LlamaConfiguration(json: $0).vocabulary } ?? Int(Int32.max)
+        var files = TokenizerFiles(
+            model: model, json: json, configuration: try bytes("tokenizer_config.json"), addedTokens: try bytes("added_tokens.json"),
+            specialTokensMap: try bytes("special_tokens_map.json"), generationConfiguration: try bytes("generation_config.json"),
+            vocabularySize: vocabulary)
+        files.modelConfiguration = config
+        return try Tokenizer(files: files)
     }
 }

@@ -22,7 +22,7 @@ package final class LlamaSession {
         didSet { pass.pointee.weightStream = weightStream.map { Unmanaged.passUnretained($0) } }
     }
     private let pool: WorkerPool
-    private let kernels: KernelSet
+    package let kernels: KernelSet
     private let shape: LlamaShape
     private let buffers: LlamaBuffers
     private let layers: UnsafeMutablePointer<LlamaLayerView>
