@@ -36,7 +36,7 @@ enum SequenceFilters {
             case .undefined: return .stream(TemplateStream([]))
             case .dictionary(let members):
                 try evaluator.charge(elements: members.keys.count)
-                return .stream(TemplateStream(members.items))
+                return try evaluator.nested(.stream(TemplateStream(members.items)))
             default: throw evaluator.fault("'items' needs a dictionary, found \(value.kind)")
             }
         },
@@ -45,6 +45,7 @@ enum SequenceFilters {
             guard case .dictionary(let members) = value else { throw evaluator.fault("'dictsort' needs a dictionary, found \(value.kind)") }
             let position = bound[1]?.text?.string == "value" ? 1 : 0
             let isExact = bound[0]?.isTrue ?? false
+            try evaluator.checkNesting(.list(members.items))
             return try sorted(members.items, reverse: bound[2], evaluator) { item throws(ChatTemplateError) in
                 guard case .tuple(let pair) = item else { return item }
                 return folded(pair[position], isExact)
