@@ -56,7 +56,7 @@ let package = Package(
         library("SessionFiles", uses: ["Inference", "Kernels", "ModelFiles", "StrictJSON", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
-            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "Tensors", "StrictJSON", "Architectures",
+            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "ChatTemplates", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),

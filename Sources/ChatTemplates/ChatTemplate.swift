@@ -25,6 +25,7 @@ struct ChatTemplate: Sendable {
     /// The text with marks of what the template wrote and what came in from `variables`.
     func render(_ variables: [(String, TemplateValue)], date: CalendarDate, limits: TemplateLimits = TemplateLimits()) throws(ChatTemplateError) -> MarkedText {
         let evaluator = TemplateEvaluator(file: file, date: date, limits: limits, variables: variables)
+        defer { evaluator.finish() }
         _ = try evaluator.run(statements)
         return evaluator.output
     }

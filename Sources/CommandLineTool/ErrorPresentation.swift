@@ -1,5 +1,6 @@
 import Architectures
 import ArgumentParser
+import ChatTemplates
 import Conversion
 import Glibc
 import StrictJSON
@@ -41,6 +42,8 @@ enum ErrorPresentation {
         do { return try body() } catch let error as TokenizationError {
             throw ConversionError("\(path): \(error)")
         } catch let error as ArchitectureError {
+            throw ConversionError("\(path): \(error)")
+        } catch let error as ChatTemplateError {
             throw ConversionError("\(path): \(error)")
         }
     }

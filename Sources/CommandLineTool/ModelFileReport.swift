@@ -43,6 +43,7 @@ struct ModelFileReport {
               written by   \(metadata.generator.name) \(metadata.generator.version)\(options.isEmpty ? "" : ": \(options)")\
             \(metadata.calibration.map { ", calibration \($0)" } ?? "")
             \(planLine)  tokenizer    \(file.tokenizer.files.map(\.name).joined(separator: ", "))
+              chat format  \(ChatFormatReport(file).text)
             """)
         for source in metadata.sources { print("  made from    \(source.name)  \(source.bytes) bytes  sha256 \(source.sha256.hex)") }
         var table = TextTable(["type", "tensors", "weights", "bytes", "bits per weight"])
@@ -77,6 +78,7 @@ struct ModelFileReport {
             "sources",
             JSONValue(metadata.sources.map { ["name": JSONValue($0.name), "bytes": JSONValue($0.bytes), "sha256": JSONValue($0.sha256.hex)] }))
         document.set("tokenizer", JSONValue(file.tokenizer.files.map { JSONValue($0.name) }))
+        document.set("chat_format", ChatFormatReport(file).json)
         if listsTensors { document.set("tensors", JSONValue(figures.tensors.map(\.json))) }
         Terminal.document(document)
     }

@@ -28,6 +28,8 @@ package struct CheckpointModel: Sendable {
     package let tokenizer: TokenizerArchive?
     /// What it makes of built-in texts.
     package let tokenizerProbes: [ModelMetadata.TokenizerProbe]
+    /// The built-in chat format of a checkpoint that is known by name and has no template.
+    package let chatFormat: String?
     /// Oddities that do no harm.
     package let notes: [String]
 
@@ -96,9 +98,11 @@ package struct CheckpointModel: Sendable {
             notes += source.notes
         }
         guard faults.count == earlier, let checkpoint, let configuration, let config else { return nil }
+        let chat = archive.map { ChatFormatCheck(folder: folder, archive: $0, config: config) }
+        if let note = chat?.note { notes.append(note) }
         return CheckpointModel(
             checkpoint: checkpoint, configuration: configuration, configText: config, generationConfigText: generation, tensors: tensors,
-            tokenizer: archive, tokenizerProbes: probes, notes: notes)
+            tokenizer: archive, tokenizerProbes: probes, chatFormat: chat?.recorded, notes: notes)
     }
 
     /// Nil when the file is missing or when there is a fault with it, which is added.

@@ -8,10 +8,8 @@ extension TemplateEvaluator {
         switch expression.kind {
         case .constant(let constant): return Self.value(of: constant)
         case .name(let name): return scope.value(of: name) ?? .undefined("'\(name)' is not defined")
-        case .list(let elements): return try list(try evaluateAll(elements))
-        case .tuple(let elements):
-            try charge(elements: elements.count)
-            return .tuple(try evaluateAll(elements))
+        case .list(let elements): return try nested(.list(try evaluateAll(elements)))
+        case .tuple(let elements): return try nested(.tuple(try evaluateAll(elements)))
         case .dictionary(let members): return try dictionary(members)
         case .postfix(let base, let chain):
             var value = try evaluate(base)
@@ -68,10 +66,18 @@ extension TemplateEvaluator {
             let evaluated = try evaluate(key)
             result.set(evaluated, try self.key(evaluated), try evaluate(value))
         }
-        return .dictionary(result)
+        return try nested(.dictionary(result))
+    }
+
+    /// A new value that holds others.
+    func nested(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+        try charge(bytes: 64)
+        try checkNesting(value)
+        return value
     }
 
     func key(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateKey {
+        if case .tuple = value { try checkNesting(value) }
         guard let key = TemplateKey(value) else { throw fault("\(value.kind) cannot be a key of a dictionary") }
         return key
     }
@@ -210,6 +216,7 @@ extension TemplateEvaluator {
                 }
             }
         case .dictionary(let members):
+            if case .tuple = index { try checkNesting(index) }
             if let key = TemplateKey(index), let member = members[key] { return member }
         default: break
         }

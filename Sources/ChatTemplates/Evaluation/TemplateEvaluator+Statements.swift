@@ -25,7 +25,7 @@ extension TemplateEvaluator {
         case .filtered(let filters, let body): try write(try filtered(body, filters).shown(self))
         case .branches(let branches, let otherwise): return try run(branches, otherwise)
         case .loop(let loop): try run(loop)
-        case .macro(let macro): scope.set(macro.name, .macro(TemplateMacro(statement: macro, scope: scope)))
+        case .macro(let macro): try define(macro)
         case .with(let values, let body):
             // Values see the names outside.
             var evaluated: [(AssignmentTarget, TemplateValue)] = []
@@ -75,6 +75,7 @@ extension TemplateEvaluator {
             return
         }
         let state = LoopState(elements)
+        defer { state.watched = nil }
         for (index, element) in elements.enumerated() {
             state.index = index
             try step(count: 1)
@@ -95,6 +96,7 @@ extension TemplateEvaluator {
                 throw fault("'\(name)' is no namespace, so nothing can be assigned to '\(name).\(member)'")
             }
             if case .namespace = value { throw fault("a namespace cannot be kept in a namespace", .unsupported) }
+            try charge(bytes: 64)
             space.members[member] = value
         case .tuple(let targets):
             let elements = try elements(of: value)

@@ -10,6 +10,9 @@ final class TemplateEvaluator {
     var line = 1
     var scope: TemplateScope
     var output = MarkedText()
+    /// Macros and namespaces can hold each other in a circle or in a long chain; held here, they are taken apart one by one at the end.
+    private var macroScopes: [TemplateScope] = []
+    private var namespaces: [TemplateNamespace] = []
 
     init(file: String, date: CalendarDate, limits: TemplateLimits, variables: [(String, TemplateValue)]) {
         self.file = file
@@ -43,6 +46,41 @@ final class TemplateEvaluator {
     /// - Parameter depth: of lists inside each other.
     func checkDepth(_ depth: Int) throws(ChatTemplateError) {
         if depth > TemplateParser.deepest { throw limit("lists are nested deeper than \(TemplateParser.deepest)") }
+    }
+
+    /// Lists inside each other are let go of recursively, so they must not be deep. Looks at all that is inside.
+    func checkNesting(_ value: TemplateValue, depth: Int = 0) throws(ChatTemplateError) {
+        try checkDepth(depth)
+        var inner: [TemplateValue]
+        switch value {
+        case .list(let elements), .tuple(let elements): inner = elements
+        case .dictionary(let members): inner = members.values + members.keys
+        case .stream(let stream): inner = stream.elements
+        case .loop(let state): inner = state.elements
+        case .method(let owner, _, _): inner = [owner]
+        default: return
+        }
+        try step(count: inner.count)
+        for element in inner { try checkNesting(element, depth: depth + 1) }
+    }
+
+    func define(_ macro: MacroStatement) throws(ChatTemplateError) {
+        try charge(bytes: 512)
+        macroScopes.append(scope)
+        scope.set(macro.name, .macro(TemplateMacro(statement: macro, scope: scope)))
+    }
+
+    func makeNamespace() throws(ChatTemplateError) -> TemplateNamespace {
+        try charge(bytes: 512)
+        let space = TemplateNamespace()
+        namespaces.append(space)
+        return space
+    }
+
+    /// Lets go of everything but the output.
+    func finish() {
+        for scope in macroScopes { scope.removeAll() }
+        for space in namespaces { space.members = [:] }
     }
 
     func deeper<Result>(_ body: () throws(ChatTemplateError) -> Result) throws(ChatTemplateError) -> Result {

@@ -48,14 +48,16 @@ extension ChatFormat {
     ///   - asked: a built-in name, or `ownTemplate`.
     ///   - date: what templates that print the date are told; the same for a whole conversation.
     package static func choose(
-        _ evidence: ChatFormatEvidence, asked: String? = nil, date: CalendarDate
+        _ evidence: ChatFormatEvidence, asked: String? = nil, date: CalendarDate = .now
     ) throws(ChatTemplateError) -> ChosenChatFormat {
         let tokens = SpecialTokenTexts(reading: [
             try object(evidence.specialTokensMap, "special_tokens_map.json"), try object(evidence.tokenizerConfiguration, configurationFile),
         ])
         if let name = asked ?? evidence.recordedFormat, name != ownTemplate {
             guard let format = builtIn(name, tokens: tokens) else { throw unknown(name) }
-            return ChosenChatFormat(format: format, reason: asked == nil ? "recorded at conversion" : "asked for", isByName: false)
+            let isRecorded = asked == nil
+            let reason = isRecorded ? "recorded at conversion by the checkpoint's name, because it has no chat template" : "asked for"
+            return ChosenChatFormat(format: format, reason: reason, isByName: isRecorded)
         }
         if let source = try templateSource(evidence) {
             let template = try ChatTemplate(source: source.bytes, file: source.file)

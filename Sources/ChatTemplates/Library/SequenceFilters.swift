@@ -36,7 +36,7 @@ enum SequenceFilters {
             case .undefined: return .stream(TemplateStream([]))
             case .dictionary(let members):
                 try evaluator.charge(elements: members.keys.count)
-                return .stream(TemplateStream(members.items))
+                return try evaluator.nested(.stream(TemplateStream(members.items)))
             default: throw evaluator.fault("'items' needs a dictionary, found \(value.kind)")
             }
         },
@@ -45,6 +45,7 @@ enum SequenceFilters {
             guard case .dictionary(let members) = value else { throw evaluator.fault("'dictsort' needs a dictionary, found \(value.kind)") }
             let position = bound[1]?.text?.string == "value" ? 1 : 0
             let isExact = bound[0]?.isTrue ?? false
+            try evaluator.checkNesting(.list(members.items))
             return try sorted(members.items, reverse: bound[2], evaluator) { item throws(ChatTemplateError) in
                 guard case .tuple(let pair) = item else { return item }
                 return folded(pair[position], isExact)
@@ -139,7 +140,7 @@ enum SequenceFilters {
     /// `map(attribute='name', default=...)` or `map('filter', arguments...)`.
     private static let map: TemplateMethod = { evaluator, value, arguments throws(ChatTemplateError) in
         var mapped: [TemplateValue] = []
-        let elements = try evaluator.elements(of: value)
+        let elements = value.isTrue ? try evaluator.elements(of: value) : []
         try evaluator.charge(elements: elements.count)
         guard let name = arguments.positional.first else {
             let bound = try evaluator.bind(arguments, to: ["attribute", "default"], required: 1, of: "map")
@@ -172,7 +173,7 @@ enum SequenceFilters {
             }
             let arguments = TemplateArguments(positional: Array(rest), named: arguments.named)
             var kept: [TemplateValue] = []
-            for element in try evaluator.elements(of: value) {
+            for element in value.isTrue ? try evaluator.elements(of: value) : [] {
                 try evaluator.step(count: 1)
                 let member = try member(path, of: element, evaluator)
                 let passes = try test.map { (test) throws(ChatTemplateError) in try test(evaluator, member, arguments) } ?? member

@@ -28,6 +28,7 @@ enum TemplateFilters {
         "upper": onText("upper") { evaluator, text, _ throws(ChatTemplateError) in try TextFilters.upper(evaluator, text) },
         "lower": onText("lower") { evaluator, text, _ throws(ChatTemplateError) in try TextFilters.lower(evaluator, text) },
         "capitalize": onText("capitalize") { _, text, _ throws(ChatTemplateError) in .text(PythonText.capitalized(text)) },
+        "title": onText("title") { _, text, _ throws(ChatTemplateError) in .text(PythonText.words(text)) },
         "replace": onText("replace", ["old", "new", "count"], required: 2) { evaluator, text, bound throws(ChatTemplateError) in
             try TextFilters.replace(evaluator, text, old: bound[0]!, new: bound[1]!, limit: bound[2])
         },

@@ -29,7 +29,7 @@ enum TemplateFunctions {
             return .list(stride(from: start, to: stop, by: step).map { .integer($0) })
         },
         "namespace": { evaluator, arguments throws(ChatTemplateError) in
-            let space = TemplateNamespace()
+            let space = try evaluator.makeNamespace()
             for case .dictionary(let members) in arguments.positional {
                 for (key, value) in zip(members.keys, members.values) { if case .text(let name) = key { space.members[name.string] = value } }
             }
@@ -44,7 +44,7 @@ enum TemplateFunctions {
             if case .dictionary(let members)? = arguments.positional.first { result = members }
             try evaluator.charge(elements: 8 * (result.keys.count + arguments.named.count))
             for (name, value) in arguments.named { result.set(.own(name), .text(MarkedText(name, isTrusted: true)), value) }
-            return .dictionary(result)
+            return try evaluator.nested(.dictionary(result))
         },
     ]
 }

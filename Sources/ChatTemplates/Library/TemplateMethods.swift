@@ -165,7 +165,7 @@ enum TemplateMethods {
     }
 
     private static let dictionary: [String: TemplateMethod] = [
-        "items": { evaluator, value, _ throws(ChatTemplateError) in try evaluator.list(members(value).items) },
+        "items": { evaluator, value, _ throws(ChatTemplateError) in try evaluator.nested(try evaluator.list(members(value).items)) },
         "keys": { evaluator, value, _ throws(ChatTemplateError) in try evaluator.list(members(value).keys) },
         "values": { evaluator, value, _ throws(ChatTemplateError) in try evaluator.list(members(value).values) },
         "copy": { _, value, _ throws(ChatTemplateError) in value },

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A day and time of day, for templates that print the date.
 package struct CalendarDate: Sendable, Equatable {
     package var year: Int
@@ -12,6 +14,16 @@ package struct CalendarDate: Sendable, Equatable {
     package init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
         precondition((1...12).contains(month) && (1...31).contains(day), "no date of a calendar")
         (self.year, self.month, self.day, self.hour, self.minute, self.second) = (year, month, day, hour, minute, second)
+    }
+
+    /// By this machine's clock and time zone.
+    package static var now: CalendarDate {
+        var seconds = time(nil)
+        var parts = tm()
+        guard localtime_r(&seconds, &parts) != nil else { return CalendarDate(year: 1970, month: 1, day: 1) }
+        return CalendarDate(
+            year: Int(parts.tm_year) + 1900, month: Int(parts.tm_mon) + 1, day: Int(parts.tm_mday), hour: Int(parts.tm_hour),
+            minute: Int(parts.tm_min), second: Int(parts.tm_sec))
     }
 
     private static let months = [

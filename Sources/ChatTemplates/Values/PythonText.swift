@@ -47,6 +47,16 @@ extension PythonText {
         }
     }
 
+    /// As the filter `title`: a capital at the start and after white space, hyphens and opening brackets, small letters elsewhere.
+    static func words(_ text: MarkedText) -> MarkedText {
+        var isInWord = false
+        return text.mapped { scalar in
+            let separates = isSpace(scalar) || "-({[<".unicodeScalars.contains(scalar)
+            defer { isInWord = !separates }
+            return changed(scalar, isInWord ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping)
+        }
+    }
+
     static func capitalized(_ text: MarkedText) -> MarkedText {
         var isFirst = true
         return text.mapped { scalar in

@@ -129,7 +129,7 @@ enum TemplateKey: Hashable {
 }
 
 final class TemplateStream {
-    private var elements: [TemplateValue]
+    private(set) var elements: [TemplateValue]
 
     init(_ elements: [TemplateValue]) { self.elements = elements }
 
@@ -184,6 +184,8 @@ final class TemplateScope {
     init(within outer: TemplateScope?) { self.outer = outer }
 
     func set(_ name: String, _ value: TemplateValue) { values[name] = value }
+
+    func removeAll() { values = [:] }
 
     func value(of name: String) -> TemplateValue? {
         var scope: TemplateScope? = self

@@ -22,6 +22,10 @@ struct RunCommand: ParsableCommand {
             of them in one pass over the weights. The text is the one without it, token for token, at any temperature; where text repeats \
             itself or its prompt (code, tables, summaries, quotations) it comes faster. Drafts get shorter, or stop, where they do not pay.
 
+            With --chat the prompt is a question, and what the model gets is the text that it was trained on: system message, question and the \
+            beginning of the answer, by the checkpoint's own template or a built-in format ('quern inspect' shows which). Special tokens in \
+            the question stay text. 'quern chat' holds a conversation.
+
             --session keeps what the model computed for prompt and answer in a file. Of a prompt that begins like what the file holds, only \
             the rest is computed. The file belongs to one .quern file and one --kv, tells what was said, and is readable by its owner alone.
 
@@ -43,6 +47,7 @@ struct RunCommand: ParsableCommand {
     var speculate: Int?
     @Option(help: "Keep the computed state of prompt and answer in this file, and use what it holds.", completion: .file(extensions: ["qses"]))
     var session: String?
+    @OptionGroup var chatting: SingleTurnOptions
     @Flag(help: "Do not stop at the end-of-text token.") var ignoreEnd = false
     @Flag(help: "Do not put the begin token before the prompt.") var noBos = false
     @Flag(help: "Read special tokens such as </s> in the prompt as tokens.") var special = false
@@ -60,6 +65,7 @@ struct RunCommand: ParsableCommand {
         if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
             throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
         }
+        if chatting.chat && (special || noBos) { throw ValidationError("--special and --no-bos are for plain prompts; a chat format decides both.") }
         if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
         if let context, !(2...(1 << 20)).contains(context) { throw ValidationError("--context must be within 2...1048576.") }
     }
@@ -72,7 +78,8 @@ struct RunCommand: ParsableCommand {
                 throw ConversionError("prompt: empty, expected text to continue; give it with --prompt, --prompt-file or on standard input")
             }
             let tokenizer = running.tokenizer
-            let ids = tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
+            let turn = try chatting.turn(text, running, isVerbose: verbose)
+            let ids = turn?.ids ?? tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
             let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
             guard ids.count < context else {
                 throw ConversionError("prompt: \(ids.count) tokens, expected fewer than the context of \(context); shorten it or raise --context")
@@ -96,7 +103,7 @@ struct RunCommand: ParsableCommand {
                         kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
                             : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
                 }
-                let summary = try write(Array(ids[reused...]), sampling, generator)
+                let summary = try write(Array(ids[reused...]), sampling, generator, turn)
                 try kept?.save(generator)
                 showSpeed(summary)
                 if verbose && summary.decodedTokens > 0 && answer == answers {
@@ -109,11 +116,14 @@ struct RunCommand: ParsableCommand {
     }
 
     /// Writes one answer as it comes.
-    private func write(_ prompt: [Int32], _ sampling: SamplingOptions, _ generator: TextGenerator) throws -> TextGenerator.Summary {
+    private func write(
+        _ prompt: [Int32], _ sampling: SamplingOptions, _ generator: TextGenerator, _ turn: SingleTurnOptions.Turn?
+    ) throws -> TextGenerator.Summary {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         var failure: (any Error)?
         let summary = try generator.generate(
-            prompt: prompt, maximum: maxTokens, sampling: sampling, stop: stop, ignoresEnd: ignoreEnd, speculate: speculate ?? 0
+            prompt: prompt, maximum: maxTokens, sampling: sampling, ends: turn?.ends, stop: stop + (turn?.stopStrings ?? []),
+            ignoresEnd: ignoreEnd, speculate: speculate ?? 0
         ) { text in
             // A model must not steer a terminal.
             do { return try OutputText.write(isTerminal ? VisibleText.escaped(text) : text) } catch {
