@@ -16,7 +16,10 @@ extension EvalCommand {
         if let output { Interruption.install { output.discard() } }
         var isWritten = false
         defer { if !isWritten { output?.discard() } }
-        let options = TaskModelOptions(element: kv, isExact: exact, budget: budget, pool: WorkerPool(threads: threads ?? CPUFacts().defaultThreads))
+        let cpu = CPUFacts()
+        // As a model runs: where cores have several hardware threads, each compute thread stays on a core of its own.
+        let pool = WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.map.hasSiblings ? cpu.map.cores : nil)
+        let options = TaskModelOptions(element: kv, isExact: exact, budget: budget, pool: pool)
         let model = try TaskModel(path: file, options: options)
         let reference = try against.map { try referenceModel($0, model, options) }
         let window = tasks.context ?? model.contextLength
