@@ -32,7 +32,9 @@ extension EvalCommand {
         let other = try reference.map { reference in
             TaskReport.Side(model: reference, results: try run.score(reference, beside: file, part: 1) { kept.append($0) })
         }
-        let report = TaskReport(tasks: loaded, window: window, own: own, reference: other, seconds: Terminal.seconds() - start)
+        let isOther = reference.map { $0.origin != model.origin } ?? false
+        let note = isOther ? "\(against!) is not the checkpoint that \(file) was made from, nor made from it: config or shards differ" : nil
+        let report = TaskReport(tasks: loaded, window: window, own: own, reference: other, note: note, seconds: Terminal.seconds() - start)
         if let output {
             let lines = report.lines
             try lines.withUnsafeBytes { try output.write($0, at: 0) }
