@@ -42,7 +42,7 @@ package final class SessionScorer: QuestionScorer {
             for index in choices { sums[index] = Double(logits[Int(question.choices[index].continuation[0])]) - logSum }
             for index in choices where question.choices[index].continuation.count > 1 {
                 session.cache.truncate(to: context.count)
-                sums[index] += try tail(question.choices[index].continuation)
+                try addTail(of: question.choices[index].continuation, to: &sums[index])
             }
         }
         return sums
@@ -78,10 +78,9 @@ package final class SessionScorer: QuestionScorer {
         return result
     }
 
-    /// Of all tokens but the first, each given those before it.
-    private func tail(_ continuation: [Int32]) throws -> Double {
+    /// Adds the log-probabilities of all tokens but the first, each given those before it.
+    private func addTail(of continuation: [Int32], to sum: inout Double) throws {
         let vocabulary = session.model.shape.vocabulary
-        var sum = 0.0
         for first in stride(from: 0, to: continuation.count - 1, by: session.logitRows) {
             let end = min(first + session.logitRows, continuation.count - 1)
             let logits = try session.append(continuation[first..<end], logits: .all)
@@ -90,6 +89,5 @@ package final class SessionScorer: QuestionScorer {
                 sum += Double(values[Int(continuation[first + row + 1])]) - kernels.logSumExp(values, count: vocabulary)
             }
         }
-        return sum
     }
 }

@@ -76,7 +76,12 @@ import Testing
             }
             try FileManager.default.removeItem(atPath: scratch.path("lines"))
         }
+        let other = try scratch.copyFixture()
+        try scratch.replace("\"use_cache\": true", "\"use_cache\": false", in: "checkpoint/config.json")
+        let noted = try QuernProcess.run("eval", file, "--against", other, "--task", "usmle", "--data", questions + "/usmle.jsonl", "--limit", "1", "--json")
+        #expect(try noted.json["note"]?.string?.contains("is not the checkpoint that \(file) was made from") == true, "\(noted.errors)")
         let text = try QuernProcess.run("eval", file, "--against", original, "--task", "headqa_en", "--data", questions + "/headqa_en.jsonl")
+        #expect(!text.output.contains("note  "))
         #expect(text.code == 0 && text.output.contains("McNemar p = ") && text.output.contains(" of 3 answers: "), "\(text.output)\(text.errors)")
     }
 

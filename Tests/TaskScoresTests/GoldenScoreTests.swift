@@ -153,8 +153,7 @@ func scores(_ scorer: any QuestionScorer, _ groups: [[TokenizedQuestion]], isDon
             #expect(try scores(session(rows: 1), groups) == expected, "\(name)")
             let resumed = try scores(session(), groups) { group, index in index != groups[group].count - 1 }
             for group in groups.indices { #expect(resumed[group].last == expected[group].last && resumed[group].count(where: { $0 != nil }) == 1, "\(name)") }
-            let together = try scores(layerwise(), groups)
-            #expect(try scores(layerwise(budget: 1), groups) == together, "\(name)")
+            if name == "headqa_en" { #expect(try scores(layerwise(budget: 1), groups) == scores(layerwise(), groups)) }
         }
     }
 

@@ -16,7 +16,10 @@ extension EvalCommand {
         if let output { Interruption.install { output.discard() } }
         var isWritten = false
         defer { if !isWritten { output?.discard() } }
-        let options = TaskModelOptions(element: kv, isExact: exact, budget: budget, pool: WorkerPool(threads: threads ?? CPUFacts().defaultThreads))
+        let cpu = CPUFacts()
+        // As a model runs: where cores have several hardware threads, each compute thread stays on a core of its own.
+        let pool = WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.map.hasSiblings ? cpu.map.cores : nil)
+        let options = TaskModelOptions(element: kv, isExact: exact, budget: budget, pool: pool)
         let model = try TaskModel(path: file, options: options)
         let reference = try against.map { try referenceModel($0, model, options) }
         let window = tasks.context ?? model.contextLength
@@ -29,7 +32,9 @@ extension EvalCommand {
         let other = try reference.map { reference in
             TaskReport.Side(model: reference, results: try run.score(reference, beside: file, part: 1) { kept.append($0) })
         }
-        let report = TaskReport(tasks: loaded, window: window, own: own, reference: other, seconds: Terminal.seconds() - start)
+        let isOther = reference.map { $0.origin != model.origin } ?? false
+        let note = isOther ? "\(against!) is not the checkpoint that \(file) was made from, nor made from it: config or shards differ" : nil
+        let report = TaskReport(tasks: loaded, window: window, own: own, reference: other, note: note, seconds: Terminal.seconds() - start)
         if let output {
             let lines = report.lines
             try lines.withUnsafeBytes { try output.write($0, at: 0) }

@@ -22,6 +22,8 @@ struct TaskModel {
     let vocabulary: Int
     /// How it computes, as far as figures depend on it.
     let arithmetic: String
+    /// The configuration and the shards that the weights come from, with their sizes.
+    let origin: [String]
     private let makeScorer: (_ context: Int, _ tail: Int) throws -> any QuestionScorer
 
     /// - Parameter tokenizer: of the model that is compared with this one; both read the same tokens.
@@ -38,6 +40,7 @@ struct TaskModel {
             (self.tokenizer, identity) = (tokenizer, source.identity)
             (contextLength, vocabulary) = (model.configuration.contextLength, model.configuration.vocabulary)
             arithmetic = "f32, layer by layer"
+            origin = [model.configText] + source.shards.map { "\($0.name) \($0.bytes)" }.sorted()
             makeScorer = { _, _ in LayerwiseScorer(model: source, arithmetic: .floats, budget: options.budget, kernels: kernels, pool: pool) }
             return
         }
@@ -50,6 +53,7 @@ struct TaskModel {
             try ModelFileSource(reader: reader, kernels: kernels, dropsCache: reader.fileBytes > MachineMemory().obtainable / 2)
         }
         identity = source.identity
+        origin = [reader.metadata.config] + reader.metadata.sources.map { "\($0.name) \($0.bytes)" }.sorted()
         if WeightPlacement().plan(for: running.model, context: 4096, element: running.element).streams {
             // One pass over the file for many questions, not for one.
             arithmetic = "as it runs, \(running.element) cache, exact products, layer by layer"

@@ -16,6 +16,8 @@ struct TaskReport {
     let window: Int
     let own: Side
     let reference: Side?
+    /// About the reference.
+    let note: String?
     let seconds: Double
 
     private func comparison(_ task: Int) -> AnswerComparison? {
@@ -33,6 +35,7 @@ struct TaskReport {
         if let reference { object.set("reference", JSONValue(Self.describe(reference.model))) }
         object.set("window", JSONValue(window))
         object.set("tasks", JSONValue(tasks.indices.map { JSONValue(document(of: $0)) }))
+        if let note { object.set("note", JSONValue(note)) }
         object.set("seconds", JSONValue(seconds))
         return object
     }
@@ -137,6 +140,7 @@ struct TaskReport {
             }
             if let comparison = comparison(index) { lines += self.lines(of: comparison, index) }
         }
+        if let note { lines.append("note           \(Self.visible(note))") }
         lines.append("time           \(Quantities.duration(seconds))")
         return lines.joined(separator: "\n")
     }
