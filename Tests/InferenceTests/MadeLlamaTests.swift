@@ -1,3 +1,4 @@
+import Architectures
 import ByteStorage
 import Conversion
 import Generation
