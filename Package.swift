@@ -44,6 +44,7 @@ let package = Package(
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
         library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
+        library("TaskData", uses: ["StrictJSON", "ByteStorage", "ModelFiles"]),
         // Layer 3: the two halves
         library("Quantization", uses: ["Tensors", "Kernels"]),
         library("Inference", uses: ["Tensors", "Kernels", "ModelFiles", "Architectures", "ByteStorage"]),
@@ -56,12 +57,15 @@ let package = Package(
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ModelFiles", "ByteStorage", "Kernels"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
+        library("TaskScores", uses: [
+            "TaskData", "Inference", "LayerwiseInference", "Tokenization", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage",
+        ]),
         library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
         library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
-            "Conversion", "Generation", "Evaluation", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
+            "Conversion", "Generation", "Evaluation", "TaskScores", "TaskData", "Calibration", "CalibrationFiles", "Benchmarking", "Reporting",
             "Inference", "LayerwiseInference", "ModelFiles", "Safetensors", "Tokenization", "Architectures",
             "Tensors", "Kernels", "StrictJSON", "ByteStorage", "HostFacts", arguments,
         ], swiftSettings: strict),
@@ -87,6 +91,11 @@ let package = Package(
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
             "Safetensors", "StrictJSON", "ByteStorage",
+        ]),
+        tests("TaskDataTests", uses: ["TaskData", "StrictJSON", "ModelFiles"]),
+        tests("TaskScoresTests", uses: [
+            "TaskScores", "TaskData", "Architectures", "Conversion", "Generation", "Inference", "LayerwiseInference", "Tokenization", "Kernels", "Tensors", "ModelFiles",
+            "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("CalibrationTests", uses: [
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",

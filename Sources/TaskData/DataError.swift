@@ -1,4 +1,4 @@
-package import StrictJSON
+import StrictJSON
 
 /// A file of questions is not what its task expects. Says where, what was expected, what was found, and what to do.
 package struct DataError: Error, Equatable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-package import StrictJSON
+import StrictJSON
 
 /// One row of a data file, with its columns by their published names.
 package struct DataRecord: Sendable {

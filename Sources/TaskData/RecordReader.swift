@@ -1,4 +1,4 @@
-package import ByteStorage
+import ByteStorage
 package import ModelFiles
 import StrictJSON
 

@@ -12,9 +12,9 @@ import Tokenization
 
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "eval", abstract: "Measures perplexity over a text, and what a file lost against the original.",
+        commandName: "eval", abstract: "Measures perplexity over a text or scores on tasks, and what a file lost against the original.",
         discussion: """
-            The text is cut into windows of 512 tokens, the first replaced by the begin token; the last 255 predictions of each window count, \
+            With --text: the text is cut into windows of 512 tokens, the first replaced by the begin token; the last 255 predictions of each window count, \
             the remainder of the text is dropped. Perplexity is exp(mean of -ln p(true token)).
 
             With --against, the reference is the original checkpoint, computed in f32, or another .quern file, computed as it runs. KL \
@@ -28,13 +28,18 @@ struct EvalCommand: ParsableCommand {
             Uncertainties are standard errors. That of the perplexity is the field's, which takes tokens as independent; all others are \
             the larger of that one and the one between windows, since predictions of one window are not independent.
 
-            A run of more than half a minute keeps what is finished in a small file beside FILE, removed at the end; the same command goes on from it.
+            With --task: multiple-choice questions, scored as lm-evaluation-harness does: of each choice the log-likelihood behind the question; acc \
+            takes the likeliest choice, acc_norm the likeliest per character. With --against, the answers that changed are listed, with \
+            McNemar's test; a checkpoint's folder is computed in f32, layer by layer. --table puts results of several runs beside published ones.
+
+            What is finished is kept in a small file beside FILE, removed at the end; the same command goes on from it.
 
             \(ExitCodes.help)
             """)
 
-    @Argument(help: "The .quern file.", completion: .file(extensions: ["quern"])) var file: String
-    @Option(help: "The text, UTF-8.", completion: .file()) var text: String
+    @Argument(help: ArgumentHelp("The .quern file. With --table: result files.", valueName: "file"), completion: .file(extensions: ["quern"])) var files: [String]
+    @Option(help: "The text, UTF-8.", completion: .file()) var text: String?
+    @OptionGroup(title: "Options for tasks") var tasks: TaskOptions
     @Option(help: ArgumentHelp("The original checkpoint's folder, or a .quern file of the same model.", valueName: "reference"), completion: .file())
     var against: String?
     @Option(help: "Use N windows, spread evenly over the text.") var windows: Int?
@@ -47,7 +52,17 @@ struct EvalCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where to keep what is finished. Default: a file beside FILE.", valueName: "path"), completion: .file()) var resume: String?
     @Flag(help: "Write one JSON object.") var json = false
 
+    private var file: String { files[0] }
+
     func validate() throws {
+        if !tasks.table {
+            guard files.count == 1 else { throw ValidationError("Give one .quern file.") }
+            if text == nil, tasks.task.isEmpty { throw ValidationError("Give --text or --task: what to evaluate with.") }
+            if text != nil, !tasks.task.isEmpty { throw ValidationError("--text and --task exclude each other.") }
+        } else if text != nil || against != nil {
+            throw ValidationError("--table reads results; leave --text and --against out.")
+        }
+        if !tasks.task.isEmpty, windows != nil || split { throw ValidationError("--windows and --split go with --text.") }
         if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
         if split && against == nil { throw ValidationError("--split needs --against: it divides the divergence from a reference.") }
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
@@ -56,6 +71,11 @@ struct EvalCommand: ParsableCommand {
 
     func run() throws {
         try ErrorPresentation.run(json: json) {
+            if tasks.table {
+                let table = try ScoreTablePresentation.read(files)
+                return json ? Terminal.document(table.document) : print(table.text)
+            }
+            if !tasks.task.isEmpty { return try runTasks() }
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
             let own = try EvaluatedFile(path: file, kernels: kernels)
@@ -81,13 +101,13 @@ struct EvalCommand: ParsableCommand {
 
     private func windowed(_ own: EvaluatedFile) throws -> TextWindows {
         let tokenizer = own.tokenizer
-        let ids = tokenizer.encode(try InputText.readFile(text), addBOS: tokenizer.addsBegin, parseSpecial: false)
+        let ids = tokenizer.encode(try InputText.readFile(text!), addBOS: tokenizer.addsBegin, parseSpecial: false)
         let size = TextWindows.standardSize
-        guard ids.count >= size else { throw ConversionError("\(text): \(ids.count) tokens, expected at least \(size); give a longer text") }
+        guard ids.count >= size else { throw ConversionError("\(text!): \(ids.count) tokens, expected at least \(size); give a longer text") }
         return TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
     }
 
-    private var budget: Int {
+    var budget: Int {
         if let memory { return Int(memory * 1e9) }
         return min(4_000_000_000, Int(clamping: MachineMemory().obtainable / 2))
     }
