@@ -9,13 +9,11 @@ final class Pseudoterminal {
     private(set) var shown = ""
 
     init(_ arguments: [String], environment: [String: String] = [:], width: UInt16 = 80) throws {
-        descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-        grantpt(descriptor)
-        unlockpt(descriptor)
-        let path = String(cString: ptsname(descriptor))
-        slave = FileHandle(fileDescriptor: open(path, O_RDWR | O_NOCTTY), closeOnDealloc: true)
         var size = winsize(ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0)
-        _ = ioctl(descriptor, UInt(TIOCSWINSZ), &size)
+        var ends: (Int32, Int32) = (-1, -1)
+        guard openpty(&ends.0, &ends.1, nil, nil, &size) == 0 else { throw POSIXError(.ENXIO) }
+        descriptor = ends.0
+        slave = FileHandle(fileDescriptor: ends.1, closeOnDealloc: true)
         process.executableURL = URL(filePath: QuernProcess.binary)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(["TERM": "xterm", "SWIFT_BACKTRACE": "enable=no"]) { $1 }.merging(environment) { $1 }
