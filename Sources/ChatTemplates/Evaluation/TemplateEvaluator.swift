@@ -151,17 +151,19 @@ final class TemplateEvaluator {
 }
 
 /// Far above what templates need, far below what hurts.
-struct TemplateLimits: Sendable {
+package struct TemplateLimits: Sendable {
     /// Expressions, statements and elements looked at.
-    var steps = 5_000_000
+    var steps: Int
     /// Texts and lists made, all together.
-    var bytes = 256 << 20
+    var bytes: Int
     /// The text at the end.
-    var output = 32 << 20
+    var output: Int
     /// Of one list or range.
     var elements = 100_000
     /// Expressions within macros within expressions.
     var depth = 200
+
+    package init(steps: Int = 5_000_000, bytes: Int = 256 << 20, output: Int = 32 << 20) { (self.steps, self.bytes, self.output) = (steps, bytes, output) }
 }
 
 extension MarkedText {
