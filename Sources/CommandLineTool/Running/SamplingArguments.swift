@@ -11,14 +11,14 @@ struct SamplingArguments: ParsableArguments {
     @Option(help: "Keep the likeliest tokens until their probabilities reach P; 1 keeps all.") var topP: Float = 1
     @Option(help: "Keep tokens at least P times as likely as the likeliest; 0 keeps all.") var minP: Float = 0
     @Option(help: "Divide positive logits of tokens that were used lately by this, multiply negative ones; 1 does nothing.") var repetitionPenalty: Float = 1
-    @Option(help: "Take this from a logit for each recent use of the token; 0 does nothing.") var frequencyPenalty: Float = 0
-    @Option(help: "Take this from the logits of tokens that were used lately; 0 does nothing.") var presencePenalty: Float = 0
-    @Option(help: "Tokens of prompt and answer that the three penalties look back; -1 means all, 0 none.")
+    @Option(parsing: .unconditional, help: "Take this from a logit for each recent use of the token; 0 does nothing.") var frequencyPenalty: Float = 0
+    @Option(parsing: .unconditional, help: "Take this from the logits of tokens that were used lately; 0 does nothing.") var presencePenalty: Float = 0
+    @Option(parsing: .unconditional, help: "Tokens of prompt and answer that the three penalties look back; -1 means all, 0 none.")
     var repeatLastN = SamplingOptions.defaultPenaltyWindow
     @Option(help: "Strength of the penalty on repeated sequences (DRY); 0 turns it off, 0.8 is usual.") var dryMultiplier: Float = 0
     @Option(help: "How much the DRY penalty grows with each further token of a repetition.") var dryBase: Float = 1.75
     @Option(help: "Repetitions shorter than this many tokens cost nothing.") var dryAllowedLength = 2
-    @Option(help: "Tokens that DRY looks back; -1 means all.") var dryLastN = -1
+    @Option(parsing: .unconditional, help: "Tokens that DRY looks back; -1 means all.") var dryLastN = -1
     @Option(
         help: ArgumentHelp(
             "Repetitions do not reach across a token that holds this text; may be given several times; 'none' for no text. Default: line break, colon, quotation mark, asterisk.",

@@ -5,6 +5,9 @@ extension LlamaPass {
     private var group: Int { shape.heads / shape.keyValueHeads }
     private var scale: Float { 1 / Float(shape.headSize).squareRoot() }
 
+    /// Whether a group's results end inside a block of 32 activations (heads of 100, for example): blocks are then made when all heads are done.
+    private var blocksCrossGroups: Bool { shape.headSize * group % 32 != 0 }
+
     /// mixed = attention(rope(query), rope(key), value)
     func attend(_ layer: Int, _ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
         if count <= LlamaBuffers.redundantTokens, buffers.chunkCount > 0, start + count > KernelSet.attentionChunk {
@@ -31,6 +34,11 @@ extension LlamaPass {
                     answer(head, tokens: tile * size..<min((tile + 1) * size, count), cache.head(layer: layer, head: head), mine)
                 }
             }
+        }
+        team.barrier()
+        guard blocksCrossGroups else { return }
+        team.share(count, chunk: 1, phase: &phase, thread: thread) { tokens in
+            for token in tokens { emit(buffers.query + token * buffers.queryStride, columns: 0..<shape.heads * shape.headSize, of: token, to: buffers.mixed) }
         }
         team.barrier()
     }
@@ -119,7 +127,13 @@ extension LlamaPass {
             if width != size {  // close the gaps between the heads
                 for member in 1..<max(group, 1) { (rows + member * size).update(from: rows + member * width, count: size) }
             }
-            emit(rows, columns: head * group * size..<(head + 1) * group * size, of: token, to: buffers.mixed)
+            let columns = head * group * size..<(head + 1) * group * size
+            if blocksCrossGroups {
+                // In place of the queries, which nobody reads any more.
+                (buffers.query + token * buffers.queryStride + columns.lowerBound).update(from: rows, count: columns.count)
+            } else {
+                emit(rows, columns: columns, of: token, to: buffers.mixed)
+            }
         }
     }
 }
