@@ -37,6 +37,9 @@ final class TemplateEvaluator {
         if bytes > limits.bytes || count > limits.bytes { throw limit("the template makes more than \(limits.bytes >> 20) MiB of text and lists") }
     }
 
+    /// One more than a list may have.
+    var mostElements: Int { limits.elements + 1 }
+
     func charge(elements count: Int) throws(ChatTemplateError) {
         if count > limits.elements { throw limit("a list has more than \(limits.elements) elements") }
         try step(count: count / 16)
