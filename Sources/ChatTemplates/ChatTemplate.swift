@@ -2,7 +2,7 @@ import StrictJSON
 
 /// A checkpoint's own chat template: the part of Jinja that such templates use, in the environment that transformers gives them
 /// (trim_blocks, lstrip_blocks, loop controls, nothing that reaches outside).
-struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
     static let cure = "choose a built-in format with --chat-format, or fetch the file again from where the model comes from"
     /// Published templates have up to 20 kB.
     static let largest = 256 << 10
@@ -11,7 +11,7 @@ struct ChatTemplate: Sendable {
     private let statements: [TemplateStatement]
 
     /// - Parameter file: for messages.
-    init(source: [UInt8], file: String) throws(ChatTemplateError) {
+    package init(source: [UInt8], file: String) throws(ChatTemplateError) {
         guard source.count <= Self.largest else {
             throw ChatTemplateError(.limit, file: file, problem: "the template has \(source.count) bytes, expected at most \(Self.largest)", advice: Self.cure)
         }

@@ -154,17 +154,19 @@ final class TemplateEvaluator {
 }
 
 /// Far above what templates need, far below what hurts.
-struct TemplateLimits: Sendable {
+package struct TemplateLimits: Sendable {
     /// Expressions, statements and elements looked at.
-    var steps = 5_000_000
+    package var steps = 5_000_000
     /// Texts and lists made, all together.
-    var bytes = 256 << 20
+    package var bytes = 256 << 20
     /// The text at the end.
-    var output = 32 << 20
+    package var output = 32 << 20
     /// Of one list or range.
-    var elements = 100_000
+    package var elements = 100_000
     /// Expressions within macros within expressions.
-    var depth = 200
+    package var depth = 200
+
+    package init() {}
 }
 
 extension MarkedText {
