@@ -21,29 +21,33 @@ struct TemplateCases {
         cases = try #require(document["cases"]?.array).map { Case(template: try #require($0["template"]?.jsonString).bytes, output: $0["output"]?.string) }
     }
 
-    /// - Parameter map: what to make of each text of a variable.
-    static func mapped(_ json: JSONValue, _ map: (JSONString) -> JSONString) -> JSONValue {
+    /// The value with another text for each of its texts.
+    static func changed(_ json: JSONValue, _ change: (JSONString) -> JSONString) -> JSONValue {
         switch json {
-        case .string(let text): .string(map(text))
-        case .array(let elements): .array(elements.map { mapped($0, map) })
-        case .object(let members): .object(mapped(members, map))
-        default: json
+        case .string(let text): return .string(change(text))
+        case .array(let elements): return .array(elements.map { changed($0, change) })
+        case .object(let members): return .object(changed(members, change))
+        default: return json
         }
     }
 
-    static func mapped(_ object: JSONObject, _ map: (JSONString) -> JSONString) -> JSONObject {
-        var result = JSONObject()
-        for member in object.members { result.set(member.key.string, mapped(member.value, map)) }
-        return result
+    static func changed(_ members: JSONObject, _ change: (JSONString) -> JSONString) -> JSONObject {
+        members.members.reduce(into: JSONObject()) { _ = $0.append($1.key, changed($1.value, change)) }
     }
 
     static let date = CalendarDate(year: 2026, month: 11, day: 5, hour: 14, minute: 7, second: 9)
 
-    func render(_ template: [UInt8], _ map: (JSONString) -> JSONString = { $0 }) throws(ChatTemplateError) -> [RenderedPiece] {
-        try ChatTemplate(source: template, file: "t").render(variables: Self.mapped(variables, map), date: Self.date, limits: Self.limits)
+    func render(_ template: [UInt8], _ change: (JSONString) -> JSONString = { $0 }) throws(ChatTemplateError) -> [RenderedPiece] {
+        try ChatTemplate(source: template, file: "t").render(variables: Self.changed(variables, change), date: Self.date, limits: Self.limits)
     }
 
-    static let limits = TemplateLimits(steps: 200_000, bytes: 16 << 20, output: 4 << 20)
+    static let limits: TemplateLimits = {
+        var limits = TemplateLimits()
+        limits.steps = 200_000
+        limits.bytes = 16 << 20
+        limits.output = 4 << 20
+        return limits
+    }()
 }
 
 @Suite struct TemplateLanguageTests {
@@ -56,7 +60,7 @@ struct TemplateCases {
         for item in golden.cases {
             let name = String(decoding: item.template, as: UTF8.self)
             do throws(ChatTemplateError) {
-                #expect(try golden.render(item.template).text == item.output, "\(name)")
+                #expect(try golden.render(item.template).map(\.text).joined() == item.output, "\(name)")
             } catch {
                 #expect(item.output == nil, "\(name): \(error)")
             }
@@ -67,8 +71,8 @@ struct TemplateCases {
     @Test func textFromOutsideIsNeverTrusted() throws {
         let mark = "\u{2603}"
         for item in golden.cases {
-            guard let pieces = try? golden.render(item.template, { JSONString($0.string == "user" ? $0.string : mark + $0.string + mark) }) else { continue }
-            for piece in pieces where piece.isTrusted { #expect(!piece.text.contains(mark), "\(String(decoding: item.template, as: UTF8.self))") }
+            guard let text = try? golden.render(item.template, { JSONString($0.string == "user" ? $0.string : mark + $0.string + mark) }) else { continue }
+            for piece in text where piece.isTrusted { #expect(!piece.text.contains(mark), "\(String(decoding: item.template, as: UTF8.self))") }
         }
     }
 
@@ -100,8 +104,8 @@ struct TemplateCases {
 
     private func failure(_ template: String) -> String {
         do throws(ChatTemplateError) {
-            let text = try golden.render(Array(template.utf8))
-            return "no error: \(text.text.utf8.count) bytes"
+            let text = try golden.render(Array(template.utf8)).map(\.text).joined()
+            return "no error: \(text.utf8.count) bytes"
         } catch { return error.description }
     }
 
@@ -129,10 +133,6 @@ struct TemplateCases {
     }
 
     @Test func theDateIsGiven() throws {
-        #expect(try golden.render(Array("{{ strftime_now('%d %b %Y') }}".utf8)).text == "05 Nov 2026")
+        #expect(try golden.render(Array("{{ strftime_now('%d %b %Y') }}".utf8)).map(\.text).joined() == "05 Nov 2026")
     }
-}
-
-private extension [RenderedPiece] {
-    var text: String { map(\.text).joined() }
 }

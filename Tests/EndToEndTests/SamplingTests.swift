@@ -23,7 +23,8 @@ import Testing
         #expect(greedy != drawn)
         for options in [
             ["--repetition-penalty", "1.3"], ["--repetition-penalty", "1.3", "--repeat-last-n", "-1"], ["--frequency-penalty", "0.7"],
-            ["--presence-penalty", "2"], ["--dry-multiplier", "0.8"], ["--dry-multiplier", "0.8", "--dry-allowed-length", "4", "--dry-base", "2"],
+            ["--presence-penalty", "2"], ["--dry-multiplier", "0.8", "--dry-sequence-breaker", "none"],
+            ["--dry-multiplier", "0.8", "--dry-sequence-breaker", "none", "--dry-allowed-length", "4", "--dry-base", "2"],
         ] {
             let plain = try text(options)
             #expect(plain != greedy, "\(options)")

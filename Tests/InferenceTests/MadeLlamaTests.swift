@@ -52,7 +52,7 @@ import Tokenization
         let made = try MadeLlama(name)
         let found = made.configuration.inverseFrequencies()
         #expect(found.count == made.inverseFrequencies.count)
-        for (found, expected) in zip(found, made.inverseFrequencies) { #expect(abs(found - expected) <= 2 * expected.ulp, "\(found), not \(expected)") }
+        for (found, expected) in zip(found, made.inverseFrequencies) { #expect(abs(found - expected) <= 4 * expected.ulp, "\(found), not \(expected)") }
     }
 
     @Test(arguments: MadeLlama.names) func logitsAreThoseOfTransformers(name: String) throws {

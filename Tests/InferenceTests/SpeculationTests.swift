@@ -78,7 +78,7 @@ import Tokenization
             sampling.dry.allowedLength = 5
             for prompt in [Self.repeating, "The command"] {
                 let figures = try expectSame(tiny, Request(prompt: prompt, sampling: sampling))
-                if prompt == Self.repeating { #expect(figures[1].accepted > 0) }
+                if prompt == Self.repeating, temperature == 0 { #expect(figures[1].accepted > 0) }
             }
         }
     }

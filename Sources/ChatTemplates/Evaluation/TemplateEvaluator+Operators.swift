@@ -40,7 +40,11 @@ extension TemplateEvaluator {
         case .text(let one):
             try charge(bytes: try size(one.count))
             var result = MarkedText()
-            if !one.isEmpty { for _ in 0..<count { result.append(one) } }
+            // Doubling: the largest power of two below the count first.
+            for bit in (0..<(Int.bitWidth - count.leadingZeroBitCount)).reversed() where !one.isEmpty {
+                result.append(result)
+                if count >> bit & 1 == 1 { result.append(one) }
+            }
             return .text(result)
         case .list(let one):
             try charge(elements: try size(one.count))
@@ -164,7 +168,7 @@ extension TemplateEvaluator {
             guard case .text(let sought) = part else { throw fault("'in' looks for a string in a string, found \(part.kind)") }
             try step(count: text.count / 16)
             return text.firstRange(of: sought) != nil
-        case .dictionary(let members): return members[try key(part)] != nil
+        case .dictionary(let members): return part.isUndefined ? false : members[try key(part)] != nil
         case .none, .bool, .integer, .float, .namespace, .macro, .function, .method, .loop:
             throw fault("\(whole.kind) contains nothing, so 'in' cannot be used with it")
         default:

@@ -24,7 +24,7 @@ extension TemplateEvaluator {
         case .setBlock(let target, let filters, let body): try assign(try filtered(body, filters), to: target)
         case .filtered(let filters, let body): try write(try filtered(body, filters).shown(self))
         case .branches(let branches, let otherwise): return try run(branches, otherwise)
-        case .loop(let loop): try run(loop)
+        case .loop(let loop): return try run(loop)
         case .macro(let macro): try define(macro)
         case .with(let values, let body):
             // Values see the names outside.
@@ -57,7 +57,7 @@ extension TemplateEvaluator {
         return try run(otherwise)
     }
 
-    private func run(_ loop: LoopStatement) throws(ChatTemplateError) {
+    private func run(_ loop: LoopStatement) throws(ChatTemplateError) -> Flow {
         var elements = try self.elements(of: try evaluate(loop.sequence))
         if let condition = loop.condition {
             var kept: [TemplateValue] = []
@@ -70,10 +70,8 @@ extension TemplateEvaluator {
             }
             elements = kept
         }
-        guard !elements.isEmpty else {
-            _ = try run(loop.otherwise)
-            return
-        }
+        // As in Jinja, 'else' also follows a loop of which no pass came to its end, because each left it or skipped the rest.
+        var isAnyComplete = false
         let state = LoopState(elements)
         defer { state.watched = nil }
         for (index, element) in elements.enumerated() {
@@ -84,8 +82,11 @@ extension TemplateEvaluator {
                 try assign(element, to: loop.target)
                 return try run(loop.body)
             }
-            if flow == .leaveLoop { return }
+            if flow == .leaveLoop { break }
+            if flow == .onward { isAnyComplete = true }
         }
+        // There, 'break' belongs to the loop around.
+        return isAnyComplete ? .onward : try run(loop.otherwise)
     }
 
     func assign(_ value: TemplateValue, to target: AssignmentTarget) throws(ChatTemplateError) {

@@ -37,6 +37,9 @@ final class TemplateEvaluator {
         if bytes > limits.bytes || count > limits.bytes { throw limit("the template makes more than \(limits.bytes >> 20) MiB of text and lists") }
     }
 
+    /// One more than a list may have.
+    var mostElements: Int { limits.elements + 1 }
+
     func charge(elements count: Int) throws(ChatTemplateError) {
         if count > limits.elements { throw limit("a list has more than \(limits.elements) elements") }
         try step(count: count / 16)
@@ -153,17 +156,17 @@ final class TemplateEvaluator {
 /// Far above what templates need, far below what hurts.
 package struct TemplateLimits: Sendable {
     /// Expressions, statements and elements looked at.
-    var steps: Int
+    package var steps = 5_000_000
     /// Texts and lists made, all together.
-    var bytes: Int
+    package var bytes = 256 << 20
     /// The text at the end.
-    var output: Int
+    package var output = 32 << 20
     /// Of one list or range.
-    var elements = 100_000
+    package var elements = 100_000
     /// Expressions within macros within expressions.
-    var depth = 200
+    package var depth = 200
 
-    package init(steps: Int = 5_000_000, bytes: Int = 256 << 20, output: Int = 32 << 20) { (self.steps, self.bytes, self.output) = (steps, bytes, output) }
+    package init() {}
 }
 
 extension MarkedText {

@@ -79,7 +79,7 @@ enum TemplateFilters {
         },
         "abs": { evaluator, value, _ throws(ChatTemplateError) in
             guard let number = value.number else { throw evaluator.fault("'abs' needs a number, found \(value.kind)") }
-            return number < 0 ? try evaluator.negative(value) : value
+            return number < 0 ? try evaluator.negative(value) : value.integer.map { .integer($0) } ?? value
         },
     ]
 

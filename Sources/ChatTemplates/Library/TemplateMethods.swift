@@ -60,14 +60,16 @@ enum TemplateMethods {
     private static func split(_ name: String, fromEnd: Bool) -> TemplateMethod {
         onText(name, ["sep", "maxsplit"]) { evaluator, text, bound throws(ChatTemplateError) in
             let limit = try bound[1].map { (value) throws(ChatTemplateError) in try evaluator.integer(value, for: name) } ?? -1
+            // One more than a list may have is enough to be refused.
+            let most = limit < 0 ? evaluator.mostElements : min(limit, evaluator.mostElements)
             var parts: [MarkedText]
             if let separator = bound[0], !isNone(separator) {
                 let separator = try evaluator.text(separator, for: name)
                 guard !separator.isEmpty else { throw evaluator.fault("'\(name)': the separator is empty") }
-                parts = text.split(by: separator, limit: limit, fromEnd: fromEnd && limit >= 0)
+                parts = text.split(by: separator, limit: most, fromEnd: fromEnd && limit >= 0)
             } else {
                 guard !fromEnd || limit < 0 else { throw evaluator.fault("'rsplit' with a limit needs a separator", .unsupported) }
-                parts = text.words(limit: limit)
+                parts = text.words(limit: most)
             }
             return try evaluator.list(parts.map { .text($0) })
         }
@@ -97,7 +99,7 @@ enum TemplateMethods {
         "rstrip": strip("rstrip", start: false, end: true),
         "split": split("split", fromEnd: false), "rsplit": split("rsplit", fromEnd: true),
         "splitlines": onText("splitlines", ["keepends"]) { evaluator, text, bound throws(ChatTemplateError) in
-            try evaluator.list(text.lines(keepsEnds: bound[0]?.isTrue ?? false).map { .text($0) })
+            try evaluator.list(text.lines(keepsEnds: bound[0]?.isTrue ?? false, limit: evaluator.mostElements).map { .text($0) })
         },
         "startswith": edge("startswith") { $0.hasPrefix($1) }, "endswith": edge("endswith") { $0.hasSuffix($1) },
         "removeprefix": onText("removeprefix", ["prefix"], required: 1) { evaluator, text, bound throws(ChatTemplateError) in
@@ -119,8 +121,8 @@ enum TemplateMethods {
         "count": onText("count", ["sub"], required: 1) { evaluator, text, bound throws(ChatTemplateError) in
             let sought = try evaluator.text(bound[0]!, for: "count")
             if sought.isEmpty { return .integer(text.scalarOffsets.count) }
-            try evaluator.charge(elements: text.count / 2)
-            return .integer(text.split(by: sought, limit: -1).count - 1)
+            try evaluator.charge(bytes: 16 * text.count)
+            return .integer(ByteSearch.ranges(of: sought.bytes, in: text.bytes, limit: -1).count)
         },
         "join": onText("join", ["parts"], required: 1) { evaluator, text, bound throws(ChatTemplateError) in
             var parts: [MarkedText] = []

@@ -20,12 +20,13 @@ enum TextFilters {
         let (added, overflows) = most.multipliedReportingOverflow(by: new.count)
         if overflows || added > 1 << 24 {
             // Too much to promise: count what is really there.
-            let real = old.isEmpty ? most : min(most, text.split(by: old, limit: count).count - 1)
+            let real = old.isEmpty ? most : min(most, ByteSearch.ranges(of: old.bytes, in: text.bytes, limit: count).count)
             try evaluator.charge(bytes: real.multipliedReportingOverflow(by: new.count).overflow ? Int.max / 2 : real * new.count)
         } else {
             try evaluator.charge(bytes: added)
         }
         try evaluator.charge(elements: old.isEmpty ? text.count : 0)
+        try evaluator.step(count: most / 4)
         return try evaluator.text(text.replacing(old, with: new, limit: count))
     }
 
@@ -33,7 +34,7 @@ enum TextFilters {
     static func indent(
         _ evaluator: TemplateEvaluator, _ text: MarkedText, by indentation: MarkedText, first: Bool, blank: Bool
     ) throws(ChatTemplateError) -> TemplateValue {
-        let lines = (text + MarkedText("\n", isTrusted: true)).lines(keepsEnds: false)
+        let lines = (text + MarkedText("\n", isTrusted: true)).lines(keepsEnds: false, limit: evaluator.mostElements)
         try evaluator.charge(elements: lines.count)
         try evaluator.charge(bytes: lines.count.multipliedReportingOverflow(by: indentation.count + 1).partialValue)
         var result = MarkedText()

@@ -28,29 +28,34 @@ extension MarkedText {
         return range.map { count - $0.upperBound..<count - $0.lowerBound }
     }
 
-    /// Words between white space.
+    /// Words between white space; after `limit` of them, if it is not negative, the rest as it is.
     func words(limit: Int) -> [MarkedText] {
         var words: [MarkedText] = []
-        var rest = trimmed(start: true, end: false)
-        while !rest.isEmpty {
-            if words.count == limit { return words + [rest] }
-            var end = 0
-            while end < rest.count {
-                let (scalar, length) = PythonText.scalar(rest.bytes, at: end)
-                if PythonText.isSpace(scalar) { break }
-                end += length
-            }
-            words.append(rest.slice(0..<end))
-            rest = rest.slice(end..<rest.count).trimmed(start: true, end: false)
+        var start = runEnd(from: 0, ofSpace: true)
+        while start < count {
+            if words.count == limit { return words + [slice(start..<count)] }
+            let end = runEnd(from: start, ofSpace: false)
+            words.append(slice(start..<end))
+            start = runEnd(from: end, ofSpace: true)
         }
         return words
     }
 
-    /// Pieces between line breaks, as Python's str.splitlines().
-    func lines(keepsEnds: Bool) -> [MarkedText] {
+    private func runEnd(from start: Int, ofSpace isSpace: Bool) -> Int {
+        var end = start
+        while end < count {
+            let (scalar, length) = PythonText.scalar(bytes, at: end)
+            if PythonText.isSpace(scalar) != isSpace { break }
+            end += length
+        }
+        return end
+    }
+
+    /// Pieces between line breaks, as Python's str.splitlines(). Stops after `limit`.
+    func lines(keepsEnds: Bool, limit: Int) -> [MarkedText] {
         var lines: [MarkedText] = []
         var (start, offset) = (0, 0)
-        while offset < count {
+        while offset < count && lines.count < limit {
             let (scalar, length) = PythonText.scalar(bytes, at: offset)
             var end = offset + length
             switch scalar.value {
@@ -62,7 +67,7 @@ extension MarkedText {
             }
             offset = end
         }
-        if start < count { lines.append(slice(start..<count)) }
+        if start < count && lines.count < limit { lines.append(slice(start..<count)) }
         return lines
     }
 

@@ -1,13 +1,7 @@
 package import StrictJSON
 
-extension ChatTemplate {
-    /// A template with variables of any kind; all texts of `variables` come from outside.
-    package func render(variables: JSONObject, date: CalendarDate, limits: TemplateLimits = TemplateLimits()) throws(ChatTemplateError) -> [RenderedPiece] {
-        try render(variables.members.map { ($0.key.string, TemplateValue($0.value)) }, date: date, limits: limits).pieces
-    }
-}
-
 extension TemplateValue {
+    /// A value from outside: its texts are not trusted.
     init(_ json: JSONValue) {
         self = switch json {
         case .null: .none
@@ -19,5 +13,14 @@ extension TemplateValue {
         case .array(let elements): .list(elements.map { TemplateValue($0) })
         case .object(let members): .dictionary(TemplateDictionary(members.members.map { ($0.key.string, TemplateValue($0.value)) }))
         }
+    }
+}
+
+extension ChatTemplate {
+    /// The text for any variables. Strings among them are not trusted.
+    package func render(
+        variables: JSONObject, date: CalendarDate, limits: TemplateLimits = TemplateLimits()
+    ) throws(ChatTemplateError) -> [RenderedPiece] {
+        try render(variables.members.map { ($0.key.string, TemplateValue($0.value)) }, date: date, limits: limits).pieces
     }
 }
