@@ -65,6 +65,20 @@ package final class AtomicFileWriter: Sendable {
         SystemCalls.syncFolder(folder)
     }
 
+    /// A whole file at once.
+    package static func write(_ bytes: [UInt8], to path: String, isPrivate: Bool = false) throws(FileError) {
+        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count), isPrivate: isPrivate)
+        var failure: FileError?
+        bytes.withUnsafeBytes { raw in
+            do throws(FileError) { try writer.write(raw, at: 0) } catch { failure = error }
+        }
+        if let failure {
+            writer.discard()
+            throw failure
+        }
+        try writer.finish(size: UInt64(bytes.count))
+    }
+
     /// Removes the temporary file. Nothing is left under the final name that was not there before.
     package func discard() { unlink(temporaryPath) }
 

@@ -32,20 +32,11 @@ package final class NoisyPanels: PanelSource {
         var squares: Float = 0
         for column in 0..<columns { squares += values[column * stride] * values[column * stride] }
         let step = size * (squares / Float(columns)).squareRoot()
-        var state = seed &+ UInt64(row) &* 0xD1B5_4A32_D192_ED03, bits: UInt64 = 0
+        var random = SplitMix64(seed: seed &+ UInt64(row) &* 0xD1B5_4A32_D192_ED03), bits: UInt64 = 0
         for column in 0..<columns {
-            if column % 64 == 0 { bits = Self.next(&state) }
+            if column % 64 == 0 { bits = random.next() }
             values[column * stride] += bits & 1 == 0 ? step : -step
             bits >>= 1
         }
-    }
-
-    /// SplitMix64 (Steele, Lea and Flood 2014).
-    private static func next(_ state: inout UInt64) -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -70,9 +70,9 @@ package struct SampledText {
 
 /// Draws from the distribution that logits describe.
 struct CategoricalSampler {
-    private var state: UInt64
+    private var random: SplitMix64
 
-    init(seed: UInt64) { state = seed }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     mutating func choose(_ logits: UnsafeBufferPointer<Float>) -> Int {
         let largest = logits.max() ?? 0
@@ -86,12 +86,6 @@ struct CategoricalSampler {
         return logits.count - 1
     }
 
-    /// SplitMix64 (Steele, Lea and Flood 2014); 53 bits make a double in 0 ..< 1.
-    private mutating func nextUniform() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
-    }
+    /// 53 bits make a double in 0 ..< 1.
+    private mutating func nextUniform() -> Double { Double(random.next() >> 11) * 0x1p-53 }
 }

@@ -96,16 +96,7 @@ package struct EvaluationProgressFile: Sendable {
             }
         }
         bytes += Digest32.of(bytes).bytes
-        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count))
-        var failure: FileError?
-        bytes.withUnsafeBytes { raw in
-            do throws(FileError) { try writer.write(raw, at: 0) } catch { failure = error }
-        }
-        if let failure {
-            writer.discard()
-            throw failure
-        }
-        try writer.finish(size: UInt64(bytes.count))
+        try AtomicFileWriter.write(bytes, to: path)
     }
 
     /// The job is done.

@@ -37,18 +37,7 @@ package struct ReportOutput: Sendable {
     }
 
     package func write(_ page: [UInt8]) throws(FileError) {
-        let writer = try AtomicFileWriter(path: path, reserve: UInt64(page.count))
-        do throws(FileError) {
-            var failure: FileError?
-            page.withUnsafeBytes { bytes in
-                do throws(FileError) { try writer.write(bytes, at: 0) } catch { failure = error }
-            }
-            if let failure { throw failure }
-        } catch {
-            writer.discard()
-            throw error
-        }
-        try writer.finish(size: UInt64(page.count))
+        try AtomicFileWriter.write(page, to: path)
     }
 
     private static func isSame(_ one: String, _ other: String) -> Bool {

@@ -19,13 +19,7 @@ enum ConversationFiles {
             }
         default: throw ConversionError("\(path): not saved: this is no file; give the name of a file")
         }
-        let bytes = transcript.document.serialized(pretty: true) + [0x0A]
-        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count), isPrivate: true)
-        do { try bytes.withUnsafeBytes { try writer.write($0, at: 0) } } catch {
-            writer.discard()
-            throw error
-        }
-        try writer.finish(size: UInt64(bytes.count))
+        try AtomicFileWriter.write(transcript.document.serialized(pretty: true) + [0x0A], to: path, isPrivate: true)
     }
 
     static func load(_ path: String) throws -> Transcript {
@@ -64,9 +58,6 @@ struct HistoryFile {
                 throw FileError(operation: "create the folder", path: folder, errno: errno)
             }
         }
-        let bytes = Array(history.fileText.utf8)
-        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count), isPrivate: true)
-        try bytes.withUnsafeBytes { try writer.write($0, at: 0) }
-        try writer.finish(size: UInt64(bytes.count))
+        try AtomicFileWriter.write(Array(history.fileText.utf8), to: path, isPrivate: true)
     }
 }

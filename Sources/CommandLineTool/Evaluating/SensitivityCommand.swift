@@ -71,7 +71,7 @@ struct SensitivityCommand: ParsableCommand {
                 "windows": JSONValue(windowed.windows.count), "window_size": JSONValue(windowed.size), "relative_error": JSONValue(job.relativeError),
                 "measured_layers": JSONValue(tried.map { JSONValue($0) }),
             ])
-            try write(file, to: output)
+            try AtomicFileWriter.write(file, to: output)
             show(output, measured, windowed.windows.count, tried, seconds: Terminal.seconds() - start)
         }
     }
@@ -96,21 +96,6 @@ struct SensitivityCommand: ParsableCommand {
         throw ConversionError(
             "\(folder): \(windows) windows and \(layers) layers need \(Quantities.bytes(UInt64(needed))) of memory, \(Quantities.bytes(UInt64(budget))) may be used; "
                 + "give fewer --windows or --layers, or more with --memory")
-    }
-
-    private func write(_ bytes: [UInt8], to path: String) throws {
-        let writer = try AtomicFileWriter(path: path, reserve: UInt64(bytes.count))
-        do {
-            var failure: FileError?
-            bytes.withUnsafeBytes { bytes in
-                do throws(FileError) { try writer.write(bytes, at: 0) } catch { failure = error }
-            }
-            if let failure { throw failure }
-            try writer.finish(size: UInt64(bytes.count))
-        } catch {
-            writer.discard()
-            throw error
-        }
     }
 
     private func show(_ output: String, _ measured: [SensitivityJob.Measured], _ windows: Int, _ tried: [Int], seconds: Double) {
