@@ -90,7 +90,7 @@ let package = Package(
         tests("ChatTemplatesTests", uses: ["ChatTemplates", "StrictJSON"]),
         tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
-        tests("QuantizationTests", uses: ["Quantization", "Kernels", "Tensors", "TestSupport"]),
+        tests("QuantizationTests", uses: ["Quantization", "ModelFiles", "Kernels", "Tensors", "StrictJSON", "TestSupport"]),
         tests("GenerationTests", uses: ["Generation", "Kernels", "TestSupport", "AllocationCounter"]),
         tests("InferenceTests", uses: [
             "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
