@@ -17,7 +17,7 @@ package final class ModelFileSource: LayerwiseModel {
     private let layers: [LayerWeights]
     private let dropsCache: Bool
 
-    /// - Parameter dropsCache: whether layers that are done leave memory, for a file that is large beside it.
+    /// - Parameter dropsCache: whether layers that are done leave the page cache, for a file that is large beside it.
     package init(reader: ModelFileReader, kernels: KernelSet, dropsCache: Bool) throws {
         let configuration = try LlamaConfiguration(json: Array(reader.metadata.config.utf8))
         let found = reader.tensors.map {
@@ -69,8 +69,8 @@ package final class ModelFileSource: LayerwiseModel {
     package func willNeed(layer: Int) { for range in ranges(layer) { reader.mapping.willNeed(range) } }
 
     package func finished(layer: Int) {
-        guard dropsCache else { return }
-        for range in ranges(layer) { reader.drop(range) }
+        // Without the release, the process would be shown as large as the file, also where its pages are in nobody's way.
+        for range in ranges(layer) { dropsCache ? reader.drop(range) : reader.mapping.release(range) }
     }
 
     private func ranges(_ layer: Int) -> [Range<Int>] { records[layer].values.map { Int($0.offset)..<Int($0.end) } }
