@@ -41,12 +41,7 @@ struct ChatCommand: ParsableCommand {
     var chatFormat: String?
     @Option(name: [.customShort("n"), .long], help: "Tokens of an answer at most.") var maxTokens = 1024
     @Option(help: "End an answer before this text; may be given several times.") var stop: [String] = []
-    @Option(help: "Positions to make room for, the whole conversation together, as in run. Default: what the model was made for, at most 4096.")
-    var context: Int?
-    @Option(
-        defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
-        help: ArgumentHelp("Draft up to N tokens from earlier text and verify them in one pass, as in run.", valueName: "n"))
-    var speculate: Int?
+    @OptionGroup var decoding: DecodingOptions
     @Option(help: "Go on with the conversation in this file, and keep it there when the chat ends.", completion: .file(extensions: ["qses"]))
     var session: String?
     @Flag(inversion: .prefixedNo, help: "Keep the lines typed for the next chat.") var history = false
@@ -55,10 +50,6 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup var running: RunningOptions
 
     func validate() throws {
-        if let context, !(2...(1 << 20)).contains(context) { throw ValidationError("--context must be within 2...1048576.") }
-        if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
-            throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
-        }
         if !(1...(1 << 20)).contains(maxTokens) { throw ValidationError("--max-tokens must be within 1...1048576.") }
     }
 
@@ -67,8 +58,8 @@ struct ChatCommand: ParsableCommand {
             let isTerminal = RawTerminal.prepare()
             let running = try RunningModel(path: file, options: self.running)
             let chosen = try ErrorPresentation.naming(file) { try ChatFormat.choose(ChatFormatEvidence(modelFile: running.model.reader), asked: chatFormat) }
-            let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
-            let session = try running.session(context: context, batch: Self.batch(running, context), logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
+            let context = try ContextChoice(requested: decoding.context, configuration: running.model.configuration).positions
+            let session = try running.session(context: context, batch: Self.batch(running, context), logitRows: decoding.draft + 1) { if verbose { Terminal.note($0) } }
             let kept = try self.session.map { try KeptSession(path: $0, restoring: session) }
             let conversation = try conversation(running, chosen, session, kept)
             if verbose || chosen.isByName { Terminal.note("chat format \(chosen.format.name): \(chosen.reason)") }
@@ -108,7 +99,7 @@ struct ChatCommand: ParsableCommand {
         var options = AnswerOptions()
         options.sampling = try sampling.options(vocabulary: running.model.shape.vocabulary)
         options.maximum = maxTokens
-        options.speculate = speculate ?? 0
+        options.speculate = decoding.draft
         options.stop = stop
         var transcript = Transcript(system: system)
         if let document = kept?.conversation {

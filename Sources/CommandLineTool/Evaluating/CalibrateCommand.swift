@@ -40,15 +40,12 @@ struct CalibrateCommand: ParsableCommand {
     @Option(help: "Without --text: seed of the sampling.") var seed: UInt64 = 1
     @Option(help: ArgumentHelp("Take the inputs from this .quern file of the checkpoint instead.", valueName: "file"), completion: .file(extensions: ["quern"]))
     var through: String?
-    @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
-    @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: half of what is free.", valueName: "gb")) var memory: Double?
+    @OptionGroup var computing: LayerwiseOptions
     @Flag(help: "Write one JSON object.") var json = false
 
     func validate() throws {
         if windows < 1 { throw ValidationError("--windows must be at least 1.") }
         if text != nil && sampleFrom != nil { throw ValidationError("--text and --sample-from exclude each other.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
-        if let memory, !(memory > 0 && memory < 1e6) { throw ValidationError("--memory must be a number of GB above 0.") }
     }
 
     func run() throws {
@@ -56,11 +53,9 @@ struct CalibrateCommand: ParsableCommand {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
             let checkpoint = try CheckpointModel.open(folder: folder)
-            let model = try CheckpointSource(
-                checkpoint: checkpoint.checkpoint, configuration: checkpoint.configuration, configText: checkpoint.configText,
-                dropsCache: checkpoint.shardBytes > MachineMemory().obtainable / 2)
+            let model = try CheckpointSource(checkpoint)
             let output = output ?? defaultOutput
-            let pool = WorkerPool(threads: threads ?? CPUFacts().defaultThreads)
+            let pool = WorkerPool(threads: computing.chosenThreads)
             try checkMemory(model.configuration, pool)
             var meter = StepMeter(isQuiet: json)
             let (tokens, source) = try makeText(checkpoint, model, kernels, pool, &meter)
@@ -105,7 +100,7 @@ struct CalibrateCommand: ParsableCommand {
         return "\(name.isEmpty || name == "." ? "model" : name).qcal"
     }
 
-    private var budget: Int { memory.map { Int($0 * 1e9) } ?? Int(clamping: MachineMemory().obtainable / 2) }
+    private var budget: Int { computing.budget() }
 
     private func checkMemory(_ configuration: LlamaConfiguration, _ pool: WorkerPool) throws {
         let inputs = hessians ? Set(LinearInput.allCases) : []
@@ -126,11 +121,8 @@ struct CalibrateCommand: ParsableCommand {
         let tokenizer = try TokenizeCommand.open(folder)
         guard let text else { return try sampleText(checkpoint, model, tokenizer, kernels, pool, &meter) }
         let bytes = try InputText.readFile(text)
-        let ids = tokenizer.encode(bytes, addBOS: tokenizer.addsBegin, parseSpecial: false)
-        let size = TextWindows.standardSize
-        guard ids.count >= size else { throw ConversionError("\(text): \(ids.count) tokens, expected at least \(size); give a longer text") }
-        let windowed = TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
-        if windowed.windows.count < windows, !json { Terminal.note("\(text): has \(windowed.available) windows of \(size) tokens, all are used") }
+        let windowed = try TextWindows(bytes, path: text, tokenizer: tokenizer, limit: windows)
+        if windowed.windows.count < windows, !json { Terminal.note("\(text): has \(windowed.available) windows of \(windowed.size) tokens, all are used") }
         return (windowed.windows, ["kind": "file", "bytes": JSONValue(bytes.count), "sha256": JSONValue(Digest32.of(bytes).hex)])
     }
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import ByteStorage
 import Conversion
 import Evaluation
-import HostFacts
 import Inference
 import Kernels
 import LayerwiseInference
@@ -44,11 +43,10 @@ struct EvalCommand: ParsableCommand {
     var against: String?
     @Option(help: "Use N windows, spread evenly over the text.") var windows: Int?
     @Flag(help: "Show which part of the divergence comes from what.") var split = false
-    @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
+    @OptionGroup var computing: LayerwiseOptions
     @Option(help: "Element type of the key-value cache: f16, q8 or f32. Default: f32 for files with f16 weights, else f16.")
     var kv: KeyValueCache.Element?
     @Flag(help: "Multiply by 4-bit weights exactly, instead of folding block scales into 8 bits first as long prompts do.") var exact = false
-    @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: 4, or half of what is free.", valueName: "gb")) var memory: Double?
     @Option(help: ArgumentHelp("Where to keep what is finished. Default: a file beside FILE.", valueName: "path"), completion: .file()) var resume: String?
     @Flag(help: "Write one JSON object.") var json = false
 
@@ -65,8 +63,6 @@ struct EvalCommand: ParsableCommand {
         if !tasks.task.isEmpty, windows != nil || split { throw ValidationError("--windows and --split go with --text.") }
         if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
         if split && against == nil { throw ValidationError("--split needs --against: it divides the divergence from a reference.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
-        if let memory, !(memory > 0 && memory < 1e6) { throw ValidationError("--memory must be a number of GB above 0.") }
     }
 
     func run() throws {
@@ -80,11 +76,11 @@ struct EvalCommand: ParsableCommand {
             let kernels = try KernelSet.selected()
             let own = try EvaluatedFile(path: file, kernels: kernels)
             let reference = try against.map { try EvaluatedReference(path: $0, of: own, kernels: kernels) }
-            let text = try windowed(own)
+            let text = try TextWindows(InputText.readFile(text!), path: text!, tokenizer: own.tokenizer, limit: windows)
             let stages = EvaluationStages(file: own, element: kv, isExact: exact, split: split)
             let evaluation = StreamedEvaluation(
-                variants: stages.variants, reference: reference?.variant, budget: budget, kernels: kernels,
-                pool: WorkerPool(threads: threads ?? CPUFacts().defaultThreads))
+                variants: stages.variants, reference: reference?.variant, budget: computing.budget(atMost: Self.largestBudget), kernels: kernels,
+                pool: WorkerPool(threads: computing.chosenThreads))
             let key = EvaluationProgressFile.key(evaluation, text, version: ToolVersion.text)
             let kept = EvaluationProgressFile(
                 path: resume ?? "\(file).eval-\(key.hex.prefix(8)).progress", key: key, evaluation: evaluation, text: text)
@@ -99,16 +95,6 @@ struct EvalCommand: ParsableCommand {
         }
     }
 
-    private func windowed(_ own: EvaluatedFile) throws -> TextWindows {
-        let tokenizer = own.tokenizer
-        let ids = tokenizer.encode(try InputText.readFile(text!), addBOS: tokenizer.addsBegin, parseSpecial: false)
-        let size = TextWindows.standardSize
-        guard ids.count >= size else { throw ConversionError("\(text!): \(ids.count) tokens, expected at least \(size); give a longer text") }
-        return TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
-    }
-
-    var budget: Int {
-        if let memory { return Int(memory * 1e9) }
-        return min(4_000_000_000, Int(clamping: MachineMemory().obtainable / 2))
-    }
+    /// More does not make it faster by much.
+    static let largestBudget = 4_000_000_000
 }

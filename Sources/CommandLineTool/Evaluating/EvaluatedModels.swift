@@ -40,9 +40,7 @@ struct EvaluatedReference {
     init(path: String, of own: EvaluatedFile, kernels: KernelSet) throws {
         if Folders.kind(of: path) == .folder {
             let model = try CheckpointModel.open(folder: path, withTokenizer: false)
-            let source = try CheckpointSource(
-                checkpoint: model.checkpoint, configuration: model.configuration, configText: model.configText,
-                dropsCache: model.shardBytes > MachineMemory().obtainable / 2)
+            let source = try CheckpointSource(model)
             variant = EvaluatedVariant(model: source, arithmetic: .floats)
             let made = own.reader.metadata.sources.map { "\($0.name) \($0.bytes)" }.sorted()
             let found = source.shards.map { "\($0.name) \($0.bytes)" }.sorted()

@@ -30,15 +30,12 @@ struct SensitivityCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write (default: FOLDER.qsens, here).", valueName: "file")) var output: String?
     @Option(help: "Use N windows, spread evenly over the text.") var windows = 4
     @Option(help: "Try the matrices of N layers; the first and the last two are among them.") var layers = 8
-    @Option(help: "Compute threads. Default: the processors that this process may use.") var threads: Int?
-    @Option(help: ArgumentHelp("Memory to use, in GB, without page cache. Default: half of what is free.", valueName: "gb")) var memory: Double?
+    @OptionGroup var computing: LayerwiseOptions
     @Flag(help: "Write one JSON object.") var json = false
 
     func validate() throws {
         if windows < 1 { throw ValidationError("--windows must be at least 1.") }
         if layers < 2 { throw ValidationError("--layers must be at least 2.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
-        if let memory, !(memory > 0 && memory < 1e6) { throw ValidationError("--memory must be a number of GB above 0.") }
     }
 
     func run() throws {
@@ -46,12 +43,10 @@ struct SensitivityCommand: ParsableCommand {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
             let checkpoint = try CheckpointModel.open(folder: folder)
-            let model = try CheckpointSource(
-                checkpoint: checkpoint.checkpoint, configuration: checkpoint.configuration, configText: checkpoint.configText,
-                dropsCache: checkpoint.shardBytes > MachineMemory().obtainable / 2)
-            let pool = WorkerPool(threads: threads ?? CPUFacts().defaultThreads)
+            let model = try CheckpointSource(checkpoint)
+            let pool = WorkerPool(threads: computing.chosenThreads)
             let bytes = try InputText.readFile(text)
-            let windowed = try windowed(bytes)
+            let windowed = try TextWindows(bytes, path: text, tokenizer: TokenizeCommand.open(folder), limit: windows)
             let tried = SensitivityJob.spread(layers, over: model.configuration.layers)
             try checkMemory(model.configuration, windowed.windows.count, tried.count, pool)
             let output = output ?? defaultOutput
@@ -81,16 +76,8 @@ struct SensitivityCommand: ParsableCommand {
         return "\(name.isEmpty || name == "." ? "model" : name).qsens"
     }
 
-    private func windowed(_ bytes: [UInt8]) throws -> TextWindows {
-        let tokenizer = try TokenizeCommand.open(folder)
-        let ids = tokenizer.encode(bytes, addBOS: tokenizer.addsBegin, parseSpecial: false)
-        let size = TextWindows.standardSize
-        guard ids.count >= size else { throw ConversionError("\(text): \(ids.count) tokens, expected at least \(size); give a longer text") }
-        return TextWindows(ids: ids, begin: tokenizer.addsBegin ? tokenizer.beginID : nil, limit: windows)
-    }
-
     private func checkMemory(_ configuration: LlamaConfiguration, _ windows: Int, _ layers: Int, _ pool: WorkerPool) throws {
-        let budget = memory.map { Int($0 * 1e9) } ?? Int(clamping: MachineMemory().obtainable / 2)
+        let budget = computing.budget()
         let needed = SensitivityJob.memory(configuration, windows: windows, windowSize: TextWindows.standardSize, layers: layers, threads: pool.threads)
         guard needed > budget else { return }
         throw ConversionError(

@@ -33,9 +33,7 @@ struct TaskModel {
         let kernels = try KernelSet.selected(), pool = options.pool
         if Folders.kind(of: path) == .folder {
             let model = try CheckpointModel.open(folder: path, withTokenizer: false)
-            let source = try CheckpointSource(
-                checkpoint: model.checkpoint, configuration: model.configuration, configText: model.configText,
-                dropsCache: model.shardBytes > MachineMemory().obtainable / 2)
+            let source = try CheckpointSource(model)
             guard let tokenizer else { preconditionFailure("a checkpoint is only compared with") }
             (self.tokenizer, identity) = (tokenizer, source.identity)
             (contextLength, vocabulary) = (model.configuration.contextLength, model.configuration.vocabulary)

@@ -39,12 +39,7 @@ struct RunCommand: ParsableCommand {
     @Option(name: [.customShort("n"), .long], help: "Stop after this many tokens.") var maxTokens = 256
     @Option(name: .customLong("n"), help: "Give N answers, each after a line that says which; needs a temperature above 0.") var answers = 1
     @Option(help: "Stop before this text; may be given several times.") var stop: [String] = []
-    @Option(help: "Positions to make room for, prompt and answer together; at most 4 times what config.json says. Default: what the model was made for, at most 4096.")
-    var context: Int?
-    @Option(
-        defaultAsFlag: PromptLookup.defaultDraft, parsing: .next,
-        help: ArgumentHelp("Draft up to N tokens from earlier text and verify them in one pass; the text stays the same.", valueName: "n"))
-    var speculate: Int?
+    @OptionGroup var decoding: DecodingOptions
     @Option(help: "Keep the computed state of prompt and answer in this file, and use what it holds.", completion: .file(extensions: ["qses"]))
     var session: String?
     @OptionGroup var chatting: SingleTurnOptions
@@ -62,12 +57,8 @@ struct RunCommand: ParsableCommand {
             throw ValidationError("--n needs --temperature above 0: at 0 all answers are the same.")
         }
         if answers > 1 && session != nil { throw ValidationError("Give --n or --session, not both: a session holds one answer.") }
-        if let speculate, !(1...PromptLookup.largestDraft).contains(speculate) {
-            throw ValidationError("--speculate must be within 1...\(PromptLookup.largestDraft).")
-        }
         if chatting.chat && (special || noBos) { throw ValidationError("--special and --no-bos are for plain prompts; a chat format decides both.") }
         if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
-        if let context, !(2...(1 << 20)).contains(context) { throw ValidationError("--context must be within 2...1048576.") }
     }
 
     func run() throws {
@@ -80,7 +71,7 @@ struct RunCommand: ParsableCommand {
             let tokenizer = running.tokenizer
             let turn = try chatting.turn(text, running, isVerbose: verbose)
             let ids = turn?.ids ?? tokenizer.encode(text, addBOS: tokenizer.addsBegin && !noBos, parseSpecial: special)
-            let context = try ContextChoice(requested: self.context, configuration: running.model.configuration).positions
+            let context = try ContextChoice(requested: decoding.context, configuration: running.model.configuration).positions
             guard ids.count < context else {
                 throw ConversionError("prompt: \(ids.count) tokens, expected fewer than the context of \(context); shorten it or raise --context")
             }
@@ -91,7 +82,7 @@ struct RunCommand: ParsableCommand {
                     "kernels \(running.kernels.name), \(running.pool.threads) threads, context \(context), cache \(running.element), prompt \(ids.count) tokens"
                         + (sampling.temperature > 0 ? ", seed \(sampling.seed)" : ""))
             }
-            let session = try running.session(context: context, logitRows: (speculate ?? 0) + 1) { if verbose { Terminal.note($0) } }
+            let session = try running.session(context: context, logitRows: decoding.draft + 1) { if verbose { Terminal.note($0) } }
             let kept = try self.session.map { try KeptSession(path: $0, restoring: session) }
             let generator = TextGenerator(session: session, tokenizer: tokenizer, tokens: kept?.tokens ?? [])
             for answer in 1...answers {
@@ -123,7 +114,7 @@ struct RunCommand: ParsableCommand {
         var failure: (any Error)?
         let summary = try generator.generate(
             prompt: prompt, maximum: maxTokens, sampling: sampling, ends: turn?.ends, stop: stop + (turn?.stopStrings ?? []),
-            ignoresEnd: ignoreEnd, speculate: speculate ?? 0
+            ignoresEnd: ignoreEnd, speculate: decoding.draft
         ) { text in
             // A model must not steer a terminal.
             do { return try OutputText.write(isTerminal ? VisibleText.escaped(text) : text) } catch {
