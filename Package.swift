@@ -36,15 +36,16 @@ let package = Package(
         library("LineEditing"),
         // Layer 1: vocabulary
         library("Tensors"),
+        library("TokenizerProbes"),
         // Layer 2: kernels, files, text
         library("Kernels", uses: ["Tensors", "CKernels", "CScheduling"]),
         library("Safetensors", uses: ["Tensors", "ByteStorage", "StrictJSON"]),
-        library("ModelFiles", uses: ["Tensors", "ByteStorage", "StrictJSON", "CZstd", crypto]),
+        library("ModelFiles", uses: ["Tensors", "TokenizerProbes", "ByteStorage", "StrictJSON", "CZstd", crypto]),
         library("Architectures", uses: ["Tensors", "StrictJSON"]),
         library("CalibrationFiles", uses: ["ByteStorage", "StrictJSON", "ModelFiles", "Architectures"]),
         // The .proto is the source of the committed .pb.swift; protoc is not needed to build.
         .target(name: "SentencePieceModels", dependencies: [protobuf], exclude: ["sentencepiece_model.proto"], swiftSettings: strict),
-        library("Tokenization", uses: ["StrictJSON", "SentencePieceModels"]),
+        library("Tokenization", uses: ["StrictJSON", "SentencePieceModels", "TokenizerProbes"]),
         library("ChatTemplates", uses: ["StrictJSON"]),
         library("TaskData", uses: ["StrictJSON", "ByteStorage", "ModelFiles"]),
         // Layer 3: the two halves
@@ -56,7 +57,7 @@ let package = Package(
         library("SessionFiles", uses: ["Inference", "Kernels", "ModelFiles", "StrictJSON", "ByteStorage"]),
         // Layer 4: whole jobs
         library("Conversion", uses: [
-            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "ChatTemplates", "Tensors", "StrictJSON", "Architectures",
+            "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "TokenizerProbes", "ChatTemplates", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
         library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
@@ -83,10 +84,10 @@ let package = Package(
         tests("StrictJSONTests", uses: ["StrictJSON"]),
         tests("LineEditingTests", uses: ["LineEditing"]),
         tests("SafetensorsTests", uses: ["Safetensors", "ByteStorage", "Tensors", "StrictJSON"]),
-        tests("ModelFilesTests", uses: ["ModelFiles", "ByteStorage", "Tensors", "StrictJSON"]),
+        tests("ModelFilesTests", uses: ["ModelFiles", "TokenizerProbes", "ByteStorage", "Tensors", "StrictJSON"]),
         tests("CalibrationFilesTests", uses: ["CalibrationFiles", "Architectures", "ByteStorage", "ModelFiles", "StrictJSON"]),
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
-        tests("TokenizationTests", uses: ["Tokenization", "StrictJSON"]),
+        tests("TokenizationTests", uses: ["Tokenization", "TokenizerProbes", "StrictJSON"]),
         tests("ChatTemplatesTests", uses: ["ChatTemplates", "StrictJSON"]),
         tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
         tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
@@ -113,7 +114,7 @@ let package = Package(
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
         tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
-        tests("EndToEndTests", uses: ["CommandLineTool", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
+        tests("EndToEndTests", uses: ["CommandLineTool", "TokenizerProbes", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

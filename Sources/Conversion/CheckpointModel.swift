@@ -5,6 +5,7 @@ package import Safetensors
 import StrictJSON
 package import Tensors
 import Tokenization
+package import TokenizerProbes
 
 /// A checkpoint folder that holds a complete model: every shard open, every tensor in its place, the tokenizer tried.
 package struct CheckpointModel: Sendable {
@@ -27,7 +28,7 @@ package struct CheckpointModel: Sendable {
     /// Nil when it was not asked for.
     package let tokenizer: TokenizerArchive?
     /// What it makes of built-in texts.
-    package let tokenizerProbes: [ModelMetadata.TokenizerProbe]
+    package let tokenizerProbes: [TokenizerProbe]
     /// The built-in chat format of a checkpoint that is known by name and has no template.
     package let chatFormat: String?
     /// Oddities that do no harm.
@@ -89,7 +90,7 @@ package struct CheckpointModel: Sendable {
             }
         }
         var archive: TokenizerArchive?
-        var probes: [ModelMetadata.TokenizerProbe] = []
+        var probes: [TokenizerProbe] = []
         if withTokenizer {
             var source = TokenizerSource(folder: folder)
             archive = source.read(vocabulary: configuration?.vocabulary, config: config, generationConfig: generation)

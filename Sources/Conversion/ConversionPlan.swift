@@ -5,6 +5,7 @@ import Quantization
 import Safetensors
 import StrictJSON
 package import Tensors
+import TokenizerProbes
 
 /// What will be written where. Made before any work, so that sizes are known and tensors can be written in any order.
 package struct ConversionPlan: Sendable {

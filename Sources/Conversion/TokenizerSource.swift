@@ -1,6 +1,7 @@
 import ByteStorage
 import ModelFiles
 import Tokenization
+import TokenizerProbes
 
 /// The tokenizer files of a checkpoint folder.
 struct TokenizerSource {
@@ -8,7 +9,7 @@ struct TokenizerSource {
     private(set) var faults: [String] = []
     private(set) var notes: [String] = []
     /// What the tokenizer makes of the built-in texts.
-    private(set) var probes: [ModelMetadata.TokenizerProbe] = []
+    private(set) var probes: [TokenizerProbe] = []
 
     private static let largestFile: UInt64 = 64 << 20
 
@@ -48,9 +49,7 @@ struct TokenizerSource {
             files.modelConfiguration = config.map { Array($0.utf8) }
             let tokenizer = try Tokenizer(files: files)
             notes += tokenizer.notes
-            probes = tokenizer.probes().map {
-                ModelMetadata.TokenizerProbe(text: $0.text, parsesSpecial: $0.parsesSpecial, ids: $0.ids, decoded: $0.decoded)
-            }
+            probes = tokenizer.probes()
         } catch { faults.append("\(error)") }
         return archive
     }

@@ -13,9 +13,6 @@ extension Tokenizer {
         files.modelConfiguration = Array(reader.metadata.config.utf8)
         try self.init(files: files)
         let generator = reader.metadata.generator
-        try check(
-            reader.metadata.tokenizerProbes.map {
-                TokenizerProbe(text: $0.text, parsesSpecial: $0.parsesSpecial, ids: $0.ids, decoded: $0.decoded)
-            }, writer: "\(generator.name) \(generator.version)")
+        try check(reader.metadata.tokenizerProbes, writer: "\(generator.name) \(generator.version)")
     }
 }

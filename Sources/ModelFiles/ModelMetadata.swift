@@ -1,4 +1,5 @@
 package import StrictJSON
+package import TokenizerProbes
 
 /// What a file says about its model besides the tensors.
 /// Authority: `Formats/QuernFile.md`, section 6.
@@ -24,22 +25,6 @@ package struct ModelMetadata: Sendable, Equatable {
             self.name = name
             self.bytes = bytes
             self.sha256 = sha256
-        }
-    }
-
-    /// What the converter's tokenizer made of a text. Authority: `Formats/Tokenizers.md`, section 5.
-    package struct TokenizerProbe: Sendable, Equatable {
-        package var text: String
-        /// Whether control tokens in the text were parsed.
-        package var parsesSpecial: Bool
-        package var ids: [Int32]
-        package var decoded: String
-
-        package init(text: String, parsesSpecial: Bool, ids: [Int32], decoded: String) {
-            self.text = text
-            self.parsesSpecial = parsesSpecial
-            self.ids = ids
-            self.decoded = decoded
         }
     }
 
@@ -141,7 +126,7 @@ package struct ModelMetadata: Sendable, Equatable {
     }
 }
 
-extension ModelMetadata.TokenizerProbe {
+extension TokenizerProbe {
     fileprivate static let longestText = 4096
 
     fileprivate var json: JSONValue {
@@ -149,19 +134,18 @@ extension ModelMetadata.TokenizerProbe {
     }
 
     fileprivate init(_ node: Node) throws(ModelFileError) {
-        text = try node.string("text")
+        let text = try node.string("text")
         guard text.utf8.count <= Self.longestText else { throw try node.member("text").wrong("at most \(Self.longestText) bytes") }
         let special = try node.member("special")
-        guard let flag = special.value.bool else { throw special.wrong("true or false") }
-        parsesSpecial = flag
+        guard let parsesSpecial = special.value.bool else { throw special.wrong("true or false") }
         let list = try node.member("ids")
         guard let values = list.value.array else { throw list.wrong("an array") }
-        ids = []
+        var ids: [Int32] = []
         for value in values {
             guard let id = value.int.flatMap({ Int32(exactly: $0) }), id >= 0 else { throw list.wrong("token ids") }
             ids.append(id)
         }
-        decoded = try node.string("decoded")
+        self.init(text: text, parsesSpecial: parsesSpecial, ids: ids, decoded: try node.string("decoded"))
     }
 }
 

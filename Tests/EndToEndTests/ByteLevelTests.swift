@@ -3,6 +3,7 @@ import ModelFiles
 import StrictJSON
 import TestSupport
 import Testing
+import TokenizerProbes
 
 /// A checkpoint with a byte-level tokenizer, from tokenizer.json to generated text.
 @Suite struct ByteLevelTests {

@@ -1,6 +1,7 @@
 import ByteStorage
 import ModelFiles
 import Testing
+import TokenizerProbes
 
 /// Files whose tokenizer section needs feature bit 1.
 struct ByteLevelTests {

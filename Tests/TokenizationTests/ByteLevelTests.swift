@@ -1,6 +1,7 @@
 import StrictJSON
 import Testing
 import Tokenization
+import TokenizerProbes
 
 @Suite struct ByteLevelTests {
     private func ids(_ text: String, _ tokenizer: Tokenizer, special: Bool = false) -> [Int32] {

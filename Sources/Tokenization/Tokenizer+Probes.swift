@@ -1,18 +1,6 @@
-/// A text, its ids, and the ids decoded. Recorded when a model is converted and compared before it runs, so that a file never
-/// meets a tokenizer that reads text differently without anybody noticing. Authority: `Formats/Tokenizers.md`, section 5.
-package struct TokenizerProbe: Sendable, Equatable {
-    package var text: String
-    package var parsesSpecial: Bool
-    package var ids: [Int32]
-    package var decoded: String
+package import TokenizerProbes
 
-    package init(text: String, parsesSpecial: Bool, ids: [Int32], decoded: String) {
-        self.text = text
-        self.parsesSpecial = parsesSpecial
-        self.ids = ids
-        self.decoded = decoded
-    }
-
+extension TokenizerProbe {
     /// One line per rule that could be broken: contractions, letters and marks, numbers, runs of white space of all kinds, line breaks,
     /// symbols, words that are tokens as a whole, bytes that no token covers, marks for spaces, control tokens as plain text.
     static let texts = [
