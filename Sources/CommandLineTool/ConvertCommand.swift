@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteStorage
+import ChatTemplates
 import Conversion
 import HostFacts
 import Kernels
@@ -66,6 +67,10 @@ struct ConvertCommand: ParsableCommand {
     var noImportance = false
     @Flag(name: .customLong("fit-grids"), inversion: .prefixedNo, help: "Fit the grids of q5, q4, q4s and q3 to each tensor. Default: with --calibration.")
     var fitGrids: Bool?
+    @Option(name: .customLong("chat-format"), help: ArgumentHelp(
+        "Chat format that run --chat and chat use: \(ChatFormat.builtInNames.joined(separator: ", ")), or \(ChatFormat.ownTemplate) for the checkpoint's own. Default: its own, else by its name.",
+        valueName: "name"))
+    var chatFormat: String?
     @Option(help: "Worker threads (default: as many as this process may use).") var threads: Int?
     @Option(help: "Tokens of context for --fit-ram and the memory estimate of --dry-run (default: the model's, at most 4096).") var context: Int?
     @Flag(name: .customLong("dry-run"), help: "Check everything, show the plan and write nothing.") var dryRun = false
@@ -94,7 +99,7 @@ struct ConvertCommand: ParsableCommand {
                 folder: folder, output: output, types: request,
                 weighting: ErrorWeighting(feedsBack: feedback ?? (calibration != nil || request.isMixed), weighsColumns: !noImportance,
                     fitsGrids: fitGrids ?? (calibration != nil)), calibration: calibration, sensitivities: sensitivities,
-                isDryRun: dryRun)
+                chatFormat: chatFormat, isDryRun: dryRun)
             .check(kernels: kernels, threads: threads ?? CPUFacts().defaultThreads)
             for note in plan.model.notes { Terminal.note("quern: note: \(note)") }
             if let mixture = plan.types.mixture {

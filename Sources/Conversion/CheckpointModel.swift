@@ -29,8 +29,8 @@ package struct CheckpointModel: Sendable {
     package let tokenizer: TokenizerArchive?
     /// What it makes of built-in texts.
     package let tokenizerProbes: [TokenizerProbe]
-    /// The built-in chat format of a checkpoint that is known by name and has no template.
-    package let chatFormat: String?
+    /// The chat format to record; nil where the checkpoint's template says enough, or nothing is known.
+    package let chatFormat: RecordedChatFormat?
     /// Oddities that do no harm.
     package let notes: [String]
 
@@ -57,7 +57,9 @@ package struct CheckpointModel: Sendable {
     }
 
     /// Nil when a fault was found; all of them are added to `faults`.
-    package static func open(folder: String, withTokenizer: Bool = true, faults: inout [String]) -> CheckpointModel? {
+    ///
+    /// - Parameter chatFormat: to record instead of what the checkpoint says; needs the tokenizer.
+    package static func open(folder: String, withTokenizer: Bool = true, chatFormat: String? = nil, faults: inout [String]) -> CheckpointModel? {
         let earlier = faults.count
         func fault(_ line: String) -> String { "\(folder): \(line)" }
         var checkpoint: Checkpoint?
@@ -98,9 +100,10 @@ package struct CheckpointModel: Sendable {
             faults += source.faults.map(fault)
             notes += source.notes
         }
-        guard faults.count == earlier, let checkpoint, let configuration, let config else { return nil }
-        let chat = archive.map { ChatFormatCheck(folder: folder, archive: $0, config: config) }
+        let chat = archive.flatMap { archive in config.map { ChatFormatCheck(folder: folder, archive: archive, config: $0, asked: chatFormat) } }
         if let note = chat?.note { notes.append(note) }
+        faults += (chat?.faults ?? []).map(fault)
+        guard faults.count == earlier, let checkpoint, let configuration, let config else { return nil }
         return CheckpointModel(
             checkpoint: checkpoint, configuration: configuration, configText: config, generationConfigText: generation, tensors: tensors,
             tokenizer: archive, tokenizerProbes: probes, chatFormat: chat?.recorded, notes: notes)

@@ -103,7 +103,10 @@ package struct ConversionPlan: Sendable {
         var options = types.options
         if weighting.option != "none" { options.set("error_weighting", JSONValue(weighting.option)) }
         if weighting.fitsGrids { options.set("grids", "fitted") }
-        if let format = model.chatFormat { options.set("chat_format", JSONValue(format)) }
+        if let format = model.chatFormat {
+            options.set("chat_format", JSONValue(format.name))
+            if format.isAsked { options.set("chat_format_basis", "asked") }
+        }
         return options
     }
 

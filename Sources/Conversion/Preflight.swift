@@ -14,12 +14,14 @@ package struct Preflight {
     package var calibration: String?
     /// A sensitivity file for a mixture of types.
     package var sensitivities: String?
+    /// The chat format to record, by name; nil for what the checkpoint says.
+    package var chatFormat: String?
     /// Nothing is written or removed, so the output may be in the way of nothing.
     package var isDryRun: Bool
 
     package init(
         folder: String, output: String, types: TypeRequest, weighting: ErrorWeighting = ErrorWeighting(), calibration: String? = nil,
-        sensitivities: String? = nil, isDryRun: Bool
+        sensitivities: String? = nil, chatFormat: String? = nil, isDryRun: Bool
     ) {
         self.folder = folder
         self.output = output
@@ -27,13 +29,14 @@ package struct Preflight {
         self.weighting = weighting
         self.calibration = calibration
         self.sensitivities = sensitivities
+        self.chatFormat = chatFormat
         self.isDryRun = isDryRun
     }
 
     /// A mixture of types is chosen with `kernels` on `threads` threads; neither changes the result.
     package func check(kernels: KernelSet = .available[0], threads: Int = 1) throws -> ConversionPlan {
         var faults: [String] = []
-        let model = CheckpointModel.open(folder: folder, faults: &faults)
+        let model = CheckpointModel.open(folder: folder, chatFormat: chatFormat, faults: &faults)
         let nameIsUsable = checkOutputName(&faults)
         let folderIsThere = nameIsUsable && checkOutputFolder(&faults)
         if nameIsUsable { checkOutput(model, &faults) }

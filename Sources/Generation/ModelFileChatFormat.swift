@@ -9,6 +9,7 @@ extension ChatFormatEvidence {
         self.init(
             tokenizerConfiguration: archive["tokenizer_config.json"], specialTokensMap: archive["special_tokens_map.json"],
             templateFile: archive["chat_template.jinja"], configuration: Array(reader.metadata.config.utf8),
-            recordedFormat: reader.metadata.options["chat_format"]?.string, name: reader.path.split(separator: "/").last.map(String.init))
+            recordedFormat: reader.metadata.options["chat_format"]?.string,
+            isRecordedAsAsked: reader.metadata.options["chat_format_basis"]?.string == "asked", name: reader.path.split(separator: "/").last.map(String.init))
     }
 }

@@ -35,6 +35,8 @@ import Testing
         let path = ChatFormatEvidence(configuration: Array(#"{"_name_or_path": "m42-health/med42-70b"}"#.utf8), name: "x.quern")
         #expect(try ChatFormat.choose(path).reason == "by the name 'med42-70b', because the checkpoint has no chat template")
         #expect(try ChatFormat.choose(ChatFormatEvidence(recordedFormat: "med42", name: "x.quern")).isByName)
+        let asked = try ChatFormat.choose(ChatFormatEvidence(templateFile: Array("T".utf8), recordedFormat: "plain", isRecordedAsAsked: true))
+        #expect(asked.format.name == "plain" && asked.reason == "asked for at conversion" && !asked.isByName)
         #expect(failure(ChatFormatEvidence(name: "ClinicalCamel-70B-q4.quern"))
             == "chat format: the checkpoint has no chat template and is a ClinicalCamel; no format is published for it; vicuna and llama-2-chat have both "
             + "been used, and answers should be compared; choose one with --chat-format: llama-2-chat, llama-3, med42, vicuna, plain")

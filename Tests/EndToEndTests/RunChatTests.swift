@@ -65,4 +65,36 @@ import Testing
         let refused = try turn(file, "--chat", "--system", "Be short.", "-p", "Hello")
         #expect(refused.code == 1 && refused.errors.contains("chat_template.jinja: ") && refused.errors.contains("'no'"), "\(refused.errors)")
     }
+
+    /// `convert --chat-format` is kept by the file: before the checkpoint's own template, behind the option of `run`.
+    @Test func aFormatIsKeptFromTheConversion() throws {
+        let scratch = try Scratch()
+        let folder = try scratch.copyFixture()
+        let own = scratch.path("own.quern"), asked = scratch.path("asked.quern"), question = "What is a file ?"
+        let unknown = try QuernProcess.run("convert", folder, "-o", own, "--chat-format", "chatml")
+        #expect(
+            unknown.code == 1
+                && unknown.errors.contains("there is none of the name 'chatml'; choose one of llama-2-chat, llama-3, med42, vicuna, plain, or 'template'"),
+            "\(unknown.errors)")
+        let none = try QuernProcess.run("convert", folder, "-o", own, "--chat-format", "template")
+        #expect(none.code == 1 && none.errors.contains("the checkpoint has no chat template"), "\(none.errors)")
+        #expect(try !scratch.names().contains("own.quern"))
+
+        try "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}".write(toFile: folder + "/chat_template.jinja", atomically: true, encoding: .utf8)
+        for (file, format) in [(own, "template"), (asked, "vicuna")] {
+            let run = try QuernProcess.run("convert", folder, "-o", file, "--chat-format", format)
+            #expect(run.code == 0, "\(run.errors)")
+        }
+        #expect(try QuernProcess.run("inspect", asked).output.contains("chat format  vicuna: asked for at conversion\n"))
+        #expect(try QuernProcess.run("inspect", own).output.contains("chat format  template: the checkpoint's own, chat_template.jinja\n"))
+
+        let kept = try turn(asked, "--chat", "-p", question), same = try turn(own, "--chat", "--chat-format", "vicuna", "-p", question)
+        #expect(kept.code == 0 && kept.errors.contains("chat format vicuna: asked for at conversion"), "\(kept.errors)")
+        let ownTurn = try turn(own, "--chat", "-p", question)
+        #expect(kept.output == same.output && kept.output != ownTurn.output)
+        let other = try turn(asked, "--chat", "--chat-format", "plain", "-p", question)
+        #expect(other.code == 0 && other.errors.contains("chat format plain: asked for\n"), "\(other.errors)")
+        let chat = try QuernProcess.run(["chat", asked, "-n", "4", "-v"], input: Array(question.utf8))
+        #expect(chat.code == 0 && chat.errors.contains("chat format vicuna: asked for at conversion"), "\(chat.errors)")
+    }
 }

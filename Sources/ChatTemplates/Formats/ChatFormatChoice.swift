@@ -12,18 +12,21 @@ package struct ChatFormatEvidence: Sendable {
     package var configuration: [UInt8]?
     /// The name that the conversion wrote into the model file.
     package var recordedFormat: String?
+    /// Whether it was an option of the conversion; else the checkpoint's name spoke for it.
+    package var isRecordedAsAsked: Bool
     /// Name of the folder or of the model file, without what leads to it.
     package var name: String?
 
     package init(
         tokenizerConfiguration: [UInt8]? = nil, specialTokensMap: [UInt8]? = nil, templateFile: [UInt8]? = nil, configuration: [UInt8]? = nil,
-        recordedFormat: String? = nil, name: String? = nil
+        recordedFormat: String? = nil, isRecordedAsAsked: Bool = false, name: String? = nil
     ) {
         self.tokenizerConfiguration = tokenizerConfiguration
         self.specialTokensMap = specialTokensMap
         self.templateFile = templateFile
         self.configuration = configuration
         self.recordedFormat = recordedFormat
+        self.isRecordedAsAsked = isRecordedAsAsked
         self.name = name
     }
 }
@@ -55,9 +58,10 @@ extension ChatFormat {
         ])
         if let name = asked ?? evidence.recordedFormat, name != ownTemplate {
             guard let format = builtIn(name, tokens: tokens) else { throw unknown(name) }
-            let isRecorded = asked == nil
-            let reason = isRecorded ? "recorded at conversion by the checkpoint's name, because it has no chat template" : "asked for"
-            return ChosenChatFormat(format: format, reason: reason, isByName: isRecorded)
+            let isByName = asked == nil && !evidence.isRecordedAsAsked
+            let reason = isByName ? "recorded at conversion by the checkpoint's name, because it has no chat template"
+                : asked == nil ? "asked for at conversion" : "asked for"
+            return ChosenChatFormat(format: format, reason: reason, isByName: isByName)
         }
         if let source = try templateSource(evidence) {
             let template = try ChatTemplate(source: source.bytes, file: source.file)
