@@ -67,28 +67,6 @@ package final class CalibrationFile: Sendable {
         return try values(of: entry)
     }
 
-    /// The whole symmetric matrix mean x[i] x[j], [K][K], into `out`; false when the file has none.
-    ///
-    /// *Shapes*: `out` has room for K x K floats, K = `entry(...).columns`. Needs half as much again while it works.
-    package func readHessian(
-        input: LinearInput, layer: Int?, into out: UnsafeMutableBufferPointer<Float>
-    ) throws(CalibrationFileError) -> Bool {
-        guard let entry = entry(input, layer: layer, .hessian) else { return false }
-        let count = entry.columns
-        precondition(out.count >= count * count, "room for \(out.count) floats, expected \(count) x \(count)")
-        try values(of: entry).withUnsafeBufferPointer { values in
-            var at = 0
-            for row in 0..<count {
-                for column in row..<count {
-                    out[row * count + column] = values[at]
-                    out[column * count + row] = values[at]
-                    at += 1
-                }
-            }
-        }
-        return true
-    }
-
     /// An entry's values, whose digest and finiteness are checked. `entry` is one of this file's.
     package func values(of entry: CalibrationEntry) throws(CalibrationFileError) -> [Float] {
         var failure: CalibrationFileError?

@@ -11,6 +11,8 @@ package struct ChatPrompt: Sendable {
     package init(format: ChatFormat, tokenizer: Tokenizer) {
         self.format = format
         self.tokenizer = tokenizer
+        // Also tokens that are not marked as control tokens: user-defined pieces of a vocabulary and tokens that a checkpoint added without the
+        // mark are what its template's text becomes, so the model ends its answers with them.
         ends = tokenizer.endIDs + format.stopTokens.compactMap { tokenizer.id(of: $0.utf8) }
     }
 

@@ -25,4 +25,14 @@ import Tokenization
         ])
         #expect(prompt.ends == [2])
     }
+
+    /// A token that a checkpoint added for its template ends an answer, although nothing marks it as a control token.
+    @Test func unmarkedTokensEndAnswers() throws {
+        let tokenizer = try Tokenizer(files: TokenizerFiles(
+            model: Self.read(Self.root + "/Tests/Fixtures/tiny-docs/tokenizer.model"), addedTokens: Array(#"{"<end_of_turn>": 4096}"#.utf8), vocabularySize: 4097))
+        let template = "{% for m in messages %}{{ m.content }}<end_of_turn>{% endfor %}"
+        let prompt = ChatPrompt(format: try ChatFormat.choose(ChatFormatEvidence(templateFile: Array(template.utf8))).format, tokenizer: tokenizer)
+        #expect(try prompt.ids([ChatMessage(role: .user, content: "x")]).last == 4096)
+        #expect(tokenizer.controlID(of: "<end_of_turn>") == nil && prompt.ends == [2, 4096])
+    }
 }
