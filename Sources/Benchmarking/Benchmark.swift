@@ -29,17 +29,19 @@ package final class Benchmark {
     }
 
     /// - Parameters:
+    ///   - places: hardware threads by core that compute threads stay on, as in `WorkerPool`.
     ///   - seed: of the random token ids.
     ///   - makeSession: called once for each number of threads; the session needs `plan.positions` positions and no logits but the last.
     package init(
-        plan: BenchmarkPlan, model: LlamaModel, kernels: KernelSet, seed: UInt64 = 1, makeSession: (WorkerPool) throws -> LlamaSession
+        plan: BenchmarkPlan, model: LlamaModel, kernels: KernelSet, places: [[Int]]? = nil, seed: UInt64 = 1,
+        makeSession: (WorkerPool) throws -> LlamaSession
     ) rethrows {
         precondition(!plan.cases.isEmpty && plan.runs >= 1, "nothing to measure")
         self.plan = plan
         self.model = model
         self.kernels = kernels
         benches = try plan.threads.map { threads in
-            let pool = WorkerPool(threads: threads)
+            let pool = WorkerPool(threads: threads, places: places)
             return Bench(pool: pool, session: try makeSession(pool))
         }
         tokens = Self.randomTokens(count: plan.positions, vocabulary: model.shape.vocabulary, seed: seed)

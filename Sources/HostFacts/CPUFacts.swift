@@ -52,6 +52,9 @@ package struct CPUFacts: Sendable, Equatable {
     /// control group lets run all the time, since all wait for the slowest.
     package var computeThreads: Int { max(1, min(map.cores.count, quota.map { Int($0) } ?? map.cores.count)) }
 
+    /// Hardware threads by core for compute threads to stay on, one on each core; nil where cores have a single one, which the system keeps by itself.
+    package var computePlaces: [[Int]]? { map.hasSiblings ? map.cores : nil }
+
     /// As many threads as can run at once: never more than the affinity mask or the control group's share allows.
     package var defaultThreads: Int { max(1, min(online, allowed, quota.map { Int($0.rounded(.up)) } ?? online)) }
 }

@@ -18,7 +18,7 @@ extension EvalCommand {
         defer { if !isWritten { output?.discard() } }
         let cpu = CPUFacts()
         // As a model runs: where cores have several hardware threads, each compute thread stays on a core of its own.
-        let pool = WorkerPool(threads: computing.threads ?? cpu.computeThreads, places: cpu.map.hasSiblings ? cpu.map.cores : nil)
+        let pool = WorkerPool(threads: computing.threads ?? cpu.computeThreads, places: cpu.computePlaces)
         let options = TaskModelOptions(element: kv, isExact: exact, budget: computing.budget(atMost: Self.largestBudget), pool: pool)
         let model = try TaskModel(path: file, options: options)
         let reference = try against.map { try referenceModel($0, model, options) }

@@ -59,7 +59,7 @@ struct BenchCommand: ParsableCommand {
             // Its threads sleep; every number of threads that is measured gets its own.
             let running = try RunningModel(path: file, kernels: kernels, pool: WorkerPool(threads: 1), element: kv, isExact: exact)
             let plan = try plan(for: running.model, defaultThreads: machine.computeThreads)
-            let benchmark = try Benchmark(plan: plan, model: running.model, kernels: kernels) {
+            let benchmark = try Benchmark(plan: plan, model: running.model, kernels: kernels, places: machine.computePlaces) {
                 try running.session(context: plan.positions, batch: batch, pool: $0)
             }
             let report = try benchmark.run { showProgress($0) }

@@ -30,7 +30,7 @@ struct RunningOptions: ParsableArguments {
     /// Where cores have several hardware threads, each compute thread stays on a core of its own.
     func pool() -> WorkerPool {
         let cpu = CPUFacts()
-        return WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.map.hasSiblings ? cpu.map.cores : nil)
+        return WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.computePlaces)
     }
 }
 
