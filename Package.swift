@@ -33,6 +33,7 @@ let package = Package(
         library("ByteStorage"),
         library("HostFacts"),
         library("StrictJSON"),
+        library("RandomNumbers"),
         library("LineEditing"),
         // Layer 1: vocabulary
         library("Tensors"),
@@ -60,14 +61,14 @@ let package = Package(
             "Safetensors", "Quantization", "ModelFiles", "CalibrationFiles", "Tokenization", "TokenizerProbes", "ChatTemplates", "Tensors", "StrictJSON", "Architectures",
             "Kernels", "ByteStorage", "HostFacts",
         ]),
-        library("Generation", uses: ["Inference", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
+        library("Generation", uses: ["Inference", "RandomNumbers", "Tokenization", "ChatTemplates", "ModelFiles", "StrictJSON", "ByteStorage", "Kernels"]),
         library("Chat", uses: ["Generation", "ChatTemplates", "Inference", "Tokenization", "StrictJSON"]),
         library("Evaluation", uses: ["LayerwiseInference", "ModelFiles", "Architectures", "Kernels", "ByteStorage"]),
         library("TaskScores", uses: [
             "TaskData", "Inference", "LayerwiseInference", "Tokenization", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage",
         ]),
-        library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "StrictJSON", "ByteStorage"]),
-        library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels"]),
+        library("Calibration", uses: ["LayerwiseInference", "CalibrationFiles", "ModelFiles", "Architectures", "Kernels", "RandomNumbers", "StrictJSON", "ByteStorage"]),
+        library("Benchmarking", uses: ["Inference", "Generation", "Architectures", "Kernels", "RandomNumbers"]),
         library("Reporting", uses: ["Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage"]),
         // Layer 5: the edge
         .executableTarget(name: "CommandLineTool", dependencies: [
@@ -77,8 +78,8 @@ let package = Package(
         ], swiftSettings: strict),
         .executableTarget(name: "KernelBenchmarks", dependencies: ["Quantization", "Tensors", "Kernels", arguments], swiftSettings: strict),
 
-        // Seeded random numbers and models, guarded memory, temporary folders and child processes for the tests
-        .target(name: "TestSupport", dependencies: ["Architectures", "StrictJSON"], path: "Tests/TestSupport", swiftSettings: strict),
+        // The bundled model, seeded random numbers and models, guarded memory, temporary folders and child processes for the tests
+        .target(name: "TestSupport", dependencies: ["Conversion", "Architectures", "Kernels", "Tensors", "RandomNumbers", "StrictJSON", "ByteStorage"], path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("ByteStorageTests", uses: ["ByteStorage", "HostFacts"]),
         tests("StrictJSONTests", uses: ["StrictJSON"]),
@@ -89,16 +90,16 @@ let package = Package(
         tests("ArchitecturesTests", uses: ["Architectures", "Tensors", "StrictJSON"]),
         tests("TokenizationTests", uses: ["Tokenization", "TokenizerProbes", "StrictJSON"]),
         tests("ChatTemplatesTests", uses: ["ChatTemplates", "StrictJSON"]),
-        tests("ConversionTests", uses: ["Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
-        tests("KernelsTests", uses: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
-        tests("QuantizationTests", uses: ["Quantization", "ModelFiles", "Kernels", "Tensors", "StrictJSON", "TestSupport"]),
-        tests("GenerationTests", uses: ["Generation", "Kernels", "TestSupport", "AllocationCounter"]),
+        tests("ConversionTests", uses: ["RandomNumbers", "Conversion", "Architectures", "Tensors", "Kernels", "TestSupport"]),
+        tests("KernelsTests", uses: ["RandomNumbers", "Kernels", "CKernels", "Tensors", "TestSupport"]),
+        tests("QuantizationTests", uses: ["RandomNumbers", "Quantization", "ModelFiles", "Kernels", "Tensors", "StrictJSON", "TestSupport"]),
+        tests("GenerationTests", uses: ["RandomNumbers", "Generation", "Kernels", "TestSupport", "AllocationCounter"]),
         tests("InferenceTests", uses: [
             "Inference", "Generation", "SessionFiles", "Conversion", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures", "StrictJSON",
             "Safetensors", "ByteStorage", "AllocationCounter", "TestSupport",
         ]),
         tests("ChatTests", uses: [
-            "Chat", "ChatTemplates", "Generation", "Conversion", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
+            "Chat", "ChatTemplates", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage", "TestSupport",
         ]),
         tests("EvaluationTests", uses: [
             "Evaluation", "LayerwiseInference", "Conversion", "Generation", "Inference", "Tokenization", "Kernels", "Tensors", "ModelFiles", "Architectures",
@@ -113,7 +114,7 @@ let package = Package(
             "Calibration", "CalibrationFiles", "LayerwiseInference", "Conversion", "Architectures", "Kernels", "Tensors", "ModelFiles", "StrictJSON", "ByteStorage",
         ]),
         tests("BenchmarkingTests", uses: ["Benchmarking"]),
-        tests("ReportingTests", uses: ["Reporting", "Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
+        tests("ReportingTests", uses: ["RandomNumbers", "Reporting", "Conversion", "ModelFiles", "Architectures", "Tensors", "StrictJSON", "ByteStorage", "TestSupport"]),
         tests("EndToEndTests", uses: ["CommandLineTool", "TokenizerProbes", "StrictJSON", "ModelFiles", "Tensors", "Kernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 import Generation
 package import Inference
 package import Kernels
+import RandomNumbers
 
 /// Measures a model's speeds, and the yardsticks in turn with them: one of each, then all again, so that a machine that gets slower or
 /// faster in between does it to all alike. The first round only warms up.
@@ -47,16 +48,9 @@ package final class Benchmark {
         tokens = Self.randomTokens(count: plan.positions, vocabulary: model.shape.vocabulary, seed: seed)
     }
 
-    /// SplitMix64, reduced to the vocabulary.
     private static func randomTokens(count: Int, vocabulary: Int, seed: UInt64) -> [Int32] {
-        var state = seed
-        return (0..<count).map { _ in
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-            return Int32((word ^ (word >> 31)) % UInt64(vocabulary))
-        }
+        var random = SplitMix64(seed: seed)
+        return (0..<count).map { _ in Int32(random.next() % UInt64(vocabulary)) }
     }
 
     package func run(progress: (Progress) -> Void) throws(InferenceError) -> BenchmarkReport {

@@ -1,6 +1,7 @@
 import Glibc
 package import Kernels
 package import LayerwiseInference
+import RandomNumbers
 
 /// A matrix with an error of known size: every value moved up or down, at random, by the same part of its row's root mean square. A row is always
 /// moved alike, however it is read.

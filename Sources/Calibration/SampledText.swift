@@ -2,6 +2,7 @@ import Architectures
 import Glibc
 package import Kernels
 package import LayerwiseInference
+import RandomNumbers
 
 /// Text that a model writes itself: every window begins with the begin token and goes on by sampling at temperature 1. Behind an end token a
 /// new text begins in the same window. The same seed and model give the same tokens.
@@ -78,14 +79,11 @@ struct CategoricalSampler {
         let largest = logits.max() ?? 0
         var sum = 0.0
         for value in logits { sum += exp(Double(value - largest)) }
-        var rest = nextUniform() * sum
+        var rest = random.uniform() * sum
         for (index, value) in logits.enumerated() {
             rest -= exp(Double(value - largest))
             if rest < 0 { return index }
         }
         return logits.count - 1
     }
-
-    /// 53 bits make a double in 0 ..< 1.
-    private mutating func nextUniform() -> Double { Double(random.next() >> 11) * 0x1p-53 }
 }

@@ -4,7 +4,6 @@ import Glibc
 import Kernels
 import ModelFiles
 import Quantization
-import Synchronization
 import Tensors
 
 /// Grids fitted to each tensor, on a sample of its rows, before the pipeline runs.
@@ -16,7 +15,7 @@ struct FittedGrids {
 
     /// Weights of a tensor that are tried, in panels spread evenly over it: thousands for each of 64 grid values even in its smaller blocks.
     private static let weights = 1 << 20
-    private static let fewest = 2, scratchMemory = 160 << 20
+    private static let fewest = 2
 
     private static func panels(_ tensor: CheckpointModel.Tensor) -> Int { max(fewest, weights / (tensor.columns * PanelLayout.rowsPerPanel)) }
 
@@ -31,22 +30,8 @@ struct FittedGrids {
     init(for plan: ConversionPlan, kernels: KernelSet, threads: Int) throws {
         let model = plan.model
         let wanted = plan.layout.tensors.indices.filter { GridFit.fits(plan.layout.tensors[$0].type) }
-        let results = Mutex<(tables: [GridTables?], failure: (any Error)?)>((model.tensors.map { _ in nil }, nil))
-        let next = Atomic(0)
-        let scratch = wanted.map { Self.scratch(model.tensors[$0]) }.max() ?? 1
-        WorkerPool(threads: max(1, min(threads, wanted.count, Self.scratchMemory / scratch))).run { _ in
-            while true {
-                let position = next.add(1, ordering: .relaxed).oldValue
-                guard position < wanted.count else { return }
-                do {
-                    let tables = try Self.fit(plan, wanted[position], kernels)
-                    results.withLock { $0.tables[wanted[position]] = tables }
-                } catch { results.withLock { $0.failure = $0.failure ?? error } }
-            }
-        }
-        let (tables, failure) = results.withLock { $0 }
-        if let failure { throw failure }
-        self.tables = tables
+        let tables = try model.sampled(wanted, threads: threads, scratch: Self.scratch) { try Self.fit(plan, $0, kernels) }
+        self.tables = model.tensors.indices.map { tables[$0] ?? nil }
     }
 
     private static func fit(_ plan: ConversionPlan, _ index: Int, _ kernels: KernelSet) throws -> GridTables? {

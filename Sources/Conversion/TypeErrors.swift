@@ -5,7 +5,6 @@ import Kernels
 import ModelFiles
 import Quantization
 import Safetensors
-import Synchronization
 import Tensors
 
 /// The relative squared error that each storage type makes of each tensor, measured by encoding a sample of its panels.
@@ -15,7 +14,6 @@ struct TypeErrors {
 
     /// Panels of a tensor that are tried, evenly spread: for a matrix of 4096 columns 65536 weights each.
     private static let panels = 4
-    private static let scratchMemory = 160 << 20
 
     /// Reads the sampled rows and encodes them as each of `types` on `threads` threads.
     ///
@@ -24,23 +22,11 @@ struct TypeErrors {
     static func sample(
         _ model: CheckpointModel, tensors wanted: [Int], types: [StorageType], kernels: KernelSet, threads: Int
     ) throws -> TypeErrors {
-        let results = Mutex<(errors: [[StorageType: Double]], failure: (any Error)?)>((model.tensors.map { _ in [:] }, nil))
-        let next = Atomic(0)
         // Sampled rows, a panel as floats twice, and a stored panel.
-        let scratch = wanted.map { model.tensors[$0].columns * PanelLayout.rowsPerPanel * (4 * panels + 12) }.max() ?? 1
-        WorkerPool(threads: max(1, min(threads, wanted.count, scratchMemory / scratch))).run { _ in
-            while true {
-                let index = next.add(1, ordering: .relaxed).oldValue
-                guard index < wanted.count else { return }
-                do {
-                    let errors = try sample(model, model.tensors[wanted[index]], types, kernels)
-                    results.withLock { $0.errors[wanted[index]] = errors }
-                } catch { results.withLock { $0.failure = $0.failure ?? error } }
-            }
+        let errors = try model.sampled(wanted, threads: threads, scratch: { $0.columns * PanelLayout.rowsPerPanel * (4 * panels + 12) }) {
+            try sample(model, model.tensors[$0], types, kernels)
         }
-        let (errors, failure) = results.withLock { $0 }
-        if let failure { throw failure }
-        return TypeErrors(errors: errors)
+        return TypeErrors(errors: model.tensors.indices.map { errors[$0] ?? [:] })
     }
 
     private static func sample(

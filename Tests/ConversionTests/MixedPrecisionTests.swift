@@ -1,5 +1,6 @@
 import Architectures
 import Conversion
+import RandomNumbers
 import TestSupport
 import Tensors
 import Testing

@@ -6,6 +6,7 @@ import LayerwiseInference
 import Safetensors
 import StrictJSON
 import Tensors
+import TestSupport
 import Testing
 
 /// The layer-by-layer engine against transformers and against sessions.
@@ -33,7 +34,7 @@ import Testing
     }
 
     @Test func theCheckpointGivesTheLogitsOfTransformers() throws {
-        let file = try SafetensorsFile.open(Fixture.folder + "/logits.safetensors")
+        let file = try SafetensorsFile.open(BundledModel.folder + "/logits.safetensors")
         func tensor(_ name: String) throws -> [UInt8] {
             let info = try #require(file.header.tensors.first { $0.name == JSONString(name) })
             var bytes = [UInt8](repeating: 0, count: Int(info.byteCount))
@@ -54,7 +55,7 @@ import Testing
     /// Every product with int8 activations, every cache: the bits of a session over the same tokens.
     @Test(arguments: [StorageType.q8, .q4, .q4s], CacheElement.allCases)
     func int8ArithmeticIsThatOfASession(type: StorageType, element: CacheElement) throws {
-        let ids = Array(try Fixture.ids(of: Fixture.text).prefix(600)), windowSize = 300
+        let ids = Array(try Fixture.ids(of: BundledModel.text).prefix(600)), windowSize = 300
         let model = try LlamaModel(reader: Fixture.reader(type))
         for precision in [ProductPrecision.exact, .requantized] {
             let found = try Self.logits(Fixture.source(type), LayerArithmetic(products: .int8(precision), cache: element), ids, windowSize: windowSize)
@@ -74,7 +75,7 @@ import Testing
     }
 
     @Test func sameBitsForAnyGroupingThreadsAndInstructionSet() throws {
-        let ids = Array(try Fixture.ids(of: Fixture.text).prefix(60))
+        let ids = Array(try Fixture.ids(of: BundledModel.text).prefix(60))
         for arithmetic in [LayerArithmetic.floats, LayerArithmetic(products: .int8(.exact), cache: .q8)] {
             func logits(group: Int, threads: Int, kernels: KernelSet? = nil) throws -> [Float] {
                 let model: any LayerwiseModel = arithmetic == .floats ? try Fixture.checkpoint() : try Fixture.source(.q4, kernels: kernels)

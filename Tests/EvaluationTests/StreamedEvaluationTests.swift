@@ -5,6 +5,7 @@ import Kernels
 import LayerwiseInference
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct StreamedEvaluationTests {
@@ -19,8 +20,8 @@ import Testing
     private static let asRun = LayerArithmetic(products: .int8(.requantized), cache: .f16)
 
     @Test func theCheckpointHasThePerplexityOfTransformers() throws {
-        let golden = try Fixture.golden(of: "sampled.txt")
-        let figures = try Self.evaluation([Self.original()]).run(TextWindows(ids: Fixture.ids(of: Fixture.text), begin: 1)) { _ in true }
+        let golden = try BundledModel.goldenPerplexity(of: "sampled.txt")
+        let figures = try Self.evaluation([Self.original()]).run(TextWindows(ids: Fixture.ids(of: BundledModel.text), begin: 1)) { _ in true }
         let summary = EvaluationSummary(figures, variant: 0)
         print("checkpoint, sampled.txt: perplexity \(summary.perplexity) +/- \(summary.perplexityUncertainty), transformers \(golden)")
         #expect(summary.windows == golden.windows)
@@ -28,10 +29,10 @@ import Testing
         #expect(abs(summary.perplexityUncertainty / golden.uncertainty - 1) < 1e-4)
     }
 
-    @Test(.enabled(if: Folders.kind(of: Fixture.evalText) == .file, "shared/texts/eval.txt is not beside the repository"))
+    @Test(.enabled(if: Folders.kind(of: BundledModel.evalText) == .file, "shared/texts/eval.txt is not beside the repository"))
     func theCheckpointHasThePerplexityOfTransformersOnDocumentation() throws {
-        let golden = try Fixture.golden(of: "eval.txt")
-        let figures = try Self.evaluation([Self.original()]).run(TextWindows(ids: Fixture.ids(of: Fixture.evalText), begin: 1)) { _ in true }
+        let golden = try BundledModel.goldenPerplexity(of: "eval.txt")
+        let figures = try Self.evaluation([Self.original()]).run(TextWindows(ids: Fixture.ids(of: BundledModel.evalText), begin: 1)) { _ in true }
         let summary = EvaluationSummary(figures, variant: 0)
         #expect(summary.windows == golden.windows)
         #expect(abs(summary.perplexity / golden.perplexity - 1) < 1e-5)
@@ -40,7 +41,7 @@ import Testing
 
     /// Bounds a little above what was measured.
     @Test func whatQuantizingCosts() throws {
-        let text = TextWindows(ids: try Fixture.ids(of: Fixture.text), begin: 1, limit: 16)
+        let text = TextWindows(ids: try Fixture.ids(of: BundledModel.text), begin: 1, limit: 16)
         for (type, divergence) in [(StorageType.q8, 0.0002), (.q4, 0.0025), (.q4s, 0.0035)] {
             let source = try Fixture.source(type)
             let figures = try Self.evaluation(
@@ -58,7 +59,7 @@ import Testing
     }
 
     @Test func resultsDoNotDependOnBatchesAndInterruptions() throws {
-        let text = TextWindows(ids: Array(try Fixture.ids(of: Fixture.text).prefix(700)), begin: 1, size: 32)
+        let text = TextWindows(ids: Array(try Fixture.ids(of: BundledModel.text).prefix(700)), begin: 1, size: 32)
         // Exact: folding begins at a number of tokens that windows as short as these do not have on their own.
         let arithmetic = LayerArithmetic(products: .int8(.exact), cache: .f16)
         let variants = [EvaluatedVariant(model: try Fixture.source(.q4), arithmetic: arithmetic)]

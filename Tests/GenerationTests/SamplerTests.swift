@@ -2,6 +2,7 @@ import AllocationCounter
 import Glibc
 import Generation
 import Kernels
+import RandomNumbers
 import TestSupport
 import Testing
 

@@ -4,14 +4,15 @@ import Inference
 import Kernels
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// Damage that opening does not see, since it reads no weights: it must not become an answer.
 @Suite struct DamagedModelTests {
     /// A copy of the q4 model with four bytes of a tensor overwritten by NaN.
     private func withNaN(in tensor: String, _ body: (String) throws -> Void) throws {
-        let original = try TinyModel.file(.q4)
-        var bytes = try TinyModel.bytes(original)
+        let original = try BundledModel.file(.q4)
+        var bytes = try BundledModel.bytes(original)
         let record = try #require(try ModelFileReader(path: original).tensor(named: tensor))
         bytes.replaceSubrange(Int(record.offset)..<Int(record.offset) + 4, with: [0, 0, 0xC0, 0x7F])
         var template = Array("/tmp/quern-test-XXXXXX".utf8CString)

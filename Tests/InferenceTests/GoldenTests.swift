@@ -5,13 +5,14 @@ import Kernels
 import Safetensors
 import StrictJSON
 import Tensors
+import TestSupport
 import Testing
 import Tokenization
 
 /// Agreement with transformers, which computed in fp32 on the same fp16 weights.
 @Suite struct GoldenTests {
     @Test(arguments: [1, 2]) func logitsOfUnquantizedWeights(threads: Int) throws {
-        let file = try SafetensorsFile.open(TinyModel.folder + "/logits.safetensors")
+        let file = try SafetensorsFile.open(BundledModel.folder + "/logits.safetensors")
         func tensor(_ name: String) throws -> [UInt8] {
             let info = try #require(file.header.tensors.first { $0.name == JSONString(name) })
             var bytes = [UInt8](repeating: 0, count: Int(info.byteCount))
@@ -42,7 +43,7 @@ import Tokenization
 
     @Test func greedyTexts() throws {
         let tiny = try TinyModel(.f16)
-        let cases = try #require(TinyModel.golden()["greedy"]?.array)
+        let cases = try #require(BundledModel.golden()["greedy"]?.array)
         #expect(cases.count == 5)
         for golden in cases {
             let ids = try #require(golden["ids"]?.array).map { Int32(try #require($0.int)) }

@@ -5,6 +5,7 @@ import Kernels
 import SessionFiles
 import StrictJSON
 import Tensors
+import TestSupport
 import Testing
 
 /// Formats/SessionFile.md, with the bundled model.
@@ -69,11 +70,11 @@ import Testing
         let tokens = Array(Self.prompt[..<21])
         try withFile { path in
             try write(try filled(tiny, tokens, element: element), tokens, to: path)
-            let expected = try TinyModel.bytes(path)
+            let expected = try BundledModel.bytes(path)
             let session = try filled(tiny, Self.prompt, element: element)
             session.cache.truncate(to: 21)
             try write(session, tokens, to: path)
-            #expect(try TinyModel.bytes(path) == expected)
+            #expect(try BundledModel.bytes(path) == expected)
         }
     }
 
@@ -102,7 +103,7 @@ import Testing
         let tokens = Array(Self.prompt[..<3])
         try withFile { path in
             try write(try filled(tiny, tokens, element: .q8), tokens, to: path)
-            let bytes = try TinyModel.bytes(path)
+            let bytes = try BundledModel.bytes(path)
             let session = try tiny.session(element: .q8)
             func isRefused(_ changed: [UInt8]) throws -> Bool {
                 try put(changed, path)
@@ -126,7 +127,7 @@ import Testing
         let tokens = Array(Self.prompt[..<3])
         try withFile { path in
             try write(try filled(tiny, tokens, element: .f16), tokens, to: path)
-            let bytes = try TinyModel.bytes(path)
+            let bytes = try BundledModel.bytes(path)
             let session = try tiny.session(element: .f16)
             func message(_ change: (inout [UInt8]) -> Void) throws -> String {
                 var changed = bytes

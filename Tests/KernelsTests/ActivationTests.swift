@@ -1,6 +1,7 @@
 import CKernels
 import Glibc
 import Kernels
+import RandomNumbers
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import Kernels
+import RandomNumbers
 import TestSupport
 import Testing
 

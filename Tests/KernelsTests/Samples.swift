@@ -1,4 +1,5 @@
 import Kernels
+import RandomNumbers
 import Tensors
 import TestSupport
 

@@ -1,6 +1,7 @@
 import Glibc
 import CKernels
 import Kernels
+import RandomNumbers
 import Tensors
 import TestSupport
 import Testing

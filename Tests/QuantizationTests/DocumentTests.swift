@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Quantization
+import RandomNumbers
 import Tensors
 import TestSupport
 import Testing

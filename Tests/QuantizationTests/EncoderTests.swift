@@ -1,6 +1,7 @@
 import Glibc
 import Kernels
 import Quantization
+import RandomNumbers
 import Tensors
 import TestSupport
 import Testing

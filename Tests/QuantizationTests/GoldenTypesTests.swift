@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import ModelFiles
 import Quantization
+import RandomNumbers
 import StrictJSON
 import Tensors
 import TestSupport

@@ -1,5 +1,6 @@
 import Kernels
 import Quantization
+import RandomNumbers
 import Tensors
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import ByteStorage
 import Foundation
 import Glibc
 import ModelFiles
+import RandomNumbers
 import Reporting
 import Tensors
 import TestSupport

@@ -1,5 +1,6 @@
 package import Architectures
 import Foundation
+import RandomNumbers
 package import StrictJSON
 
 /// A small Llama of seeded random weights, with what transformers computed for it: `Tests/Fixtures/made-llama`, written by

@@ -1,4 +1,5 @@
 package import Kernels
+import RandomNumbers
 
 /// Chooses tokens: adjusts logits, filters candidates, draws one. The same seed, logits and history give the same tokens on every machine.
 ///
@@ -16,7 +17,7 @@ package final class Sampler {
     private let candidates: Candidates?
     /// Logits after the adjustments; nil where there are none.
     private let adjusted: UnsafeMutablePointer<Float>?
-    private var random: UniformNumbers
+    private var random: SplitMix64
 
     /// - Parameters:
     ///   - history: tokens of the prompt.
@@ -44,7 +45,7 @@ package final class Sampler {
         let filters: [(any CandidateFilter)?] = [TopK(options.topK), TypicalP(options.typicalP), TopP(options.topP), MinP(options.minP)]
         self.filters = filters.compactMap { $0 }
         candidates = options.temperature > 0 ? Candidates(capacity: vocabulary, kernels: kernels) : nil
-        random = UniformNumbers(seed: options.seed)
+        random = SplitMix64(seed: options.seed)
     }
 
     deinit { adjusted?.deallocate() }
@@ -59,7 +60,7 @@ package final class Sampler {
     private func decide(_ logits: UnsafePointer<Float>) -> Int32 {
         let logits = adjust(logits)
         guard let candidates = filter(logits) else { return Self.argmax(logits, count: vocabulary, kernels: kernels) }
-        return candidates.draw(temperature: options.temperature, uniform: random.next())
+        return candidates.draw(temperature: options.temperature, uniform: random.uniform())
     }
 
     /// The logits, or a copy that was changed.
@@ -94,20 +95,5 @@ package final class Sampler {
         while index + 16 <= count, !any(UnsafeRawPointer(logits + index).loadUnaligned(as: SIMD16<Float>.self) .== largest) { index += 16 }
         while index < count - 1, logits[index] != largest { index += 1 }
         return Int32(index)
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014); 53 bits make a number in 0 ..< 1.
-struct UniformNumbers {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
     }
 }

@@ -1,14 +1,17 @@
 /// A seeded generator (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), the same on every machine.
-struct SplitMix64 {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+
+    /// Within 0 ..< 1, of 53 bits.
+    package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
