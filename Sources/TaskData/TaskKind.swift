@@ -11,7 +11,7 @@ package enum TaskKind: Sendable, Hashable {
 
     /// As `--task` takes it.
     package static let names = [
-        "mmlu", "mmlu_SUBJECT", "medqa_4options", "medmcqa", "headqa_en", "headqa_es", "pubmedqa", "usmle", "usmle_self_assessment", "usmle_sample_exam",
+        "mmlu", "mmlu_SUBJECT", "medqa_4options", "medmcqa", "headqa", "headqa_en", "headqa_es", "pubmedqa", "usmle", "usmle_self_assessment", "usmle_sample_exam",
     ]
 
     package init?(name: String) {
@@ -19,6 +19,7 @@ package enum TaskKind: Sendable, Hashable {
         case "mmlu": self = .mmlu(subject: nil)
         case "medqa_4options": self = .medqa
         case "medmcqa": self = .medmcqa
+        case "headqa": self = .headqa(language: "en")
         case "headqa_en", "headqa_es": self = .headqa(language: String(name.suffix(2)))
         case "pubmedqa": self = .pubmedqa
         case "usmle": self = .usmle(part: nil)

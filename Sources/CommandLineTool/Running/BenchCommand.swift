@@ -27,7 +27,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Lengths of prompts, like 128,512; 0 for none.") var promptTokens: IntegerList?
     @Option(help: "Tokens to decode at each depth; 0 for none.") var generatedTokens = 64
     @Option(help: "Positions in the cache before decoding, like 0,2048.") var depths: IntegerList?
-    @Option(help: "Compute threads, like 1,2. Default: the processors that this process may use.") var threads: IntegerList?
+    @Option(help: "Compute threads, like 1,2. Default: one for each core that this process may use.") var threads: IntegerList?
     @Option(help: "Measurements of each case, after a warm-up.") var runs = 5
     @Option(help: "Positions to make room for at most. Default: what the model was made for.") var context: Int?
     @Option(help: "Tokens that go through the layers together in a prefill. Default: as in run.") var batch: Int?
