@@ -13,14 +13,15 @@ package enum LinearInput: UInt32, CaseIterable, Sendable, CustomStringConvertibl
     /// The normalized residual behind the last layer.
     case outputHead = 5
 
-    /// The input of a matrix with this role; nil for norms and the embedding, which multiply nothing.
-    package init?(role: TensorRole) {
+    /// The input of a matrix with this role; nil for norms and an embedding that is not the output head, too, which multiply nothing.
+    package init?(role: TensorRole, tied: Bool = false) {
         switch role {
         case .query, .key, .value: self = .queryKeyValue
         case .attentionOutput: self = .attentionOutput
         case .gate, .up: self = .gateUp
         case .down: self = .down
         case .outputHead: self = .outputHead
+        case .tokenEmbedding where tied: self = .outputHead
         case .tokenEmbedding, .attentionNorm, .feedForwardNorm, .outputNorm: return nil
         }
     }

@@ -22,7 +22,7 @@ struct CalibrationCheck {
             return nil
         }
         for tensor in model.tensors {
-            guard let input = LinearInput(role: tensor.expected.role) else { continue }
+            guard let input = model.input(of: tensor) else { continue }
             let entries = file.entries.filter { $0.input == input && $0.layer == tensor.expected.layer }
             if entries.isEmpty {
                 faults.append("\(path): \(input)\(tensor.expected.layer.map { " of layer \($0)" } ?? "") is missing, which \(tensor.expected.name) reads; \(cure)")

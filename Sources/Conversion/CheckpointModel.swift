@@ -37,6 +37,9 @@ package struct CheckpointModel: Sendable {
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.rows * $1.columns } }
     package var shardBytes: UInt64 { checkpoint.shards.reduce(0) { $0 + $1.size } }
 
+    /// What the tensor is multiplied by; nil for norms and an embedding that is not the output head, too.
+    func input(of tensor: Tensor) -> LinearInput? { LinearInput(role: tensor.expected.role, tied: configuration.tiesEmbeddings) }
+
     func shardName(of tensor: Tensor) -> String { checkpoint.shards[tensor.found.shardIndex].name }
 
     package static let generationConfig = "generation_config.json"

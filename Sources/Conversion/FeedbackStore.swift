@@ -45,7 +45,7 @@ final class FeedbackStore: @unchecked Sendable {  // Safe: everything that chang
         guard weighting.feedsBack || (weighting.calibration != nil && weighting.weighsColumns) else { return nil }
         let tensor = plan.model.tensors[index], layout = plan.layout.tensors[index].layout
         guard layout.type.isQuantized, kernels.hasFeedback(for: layout.type) else { return nil }
-        let key = Key(input: LinearInput(role: tensor.expected.role), layer: tensor.expected.layer)
+        let key = Key(input: plan.model.input(of: tensor), layer: tensor.expected.layer)
         return try monitor.locked {
             if let found = kept.firstIndex(where: { $0.key == key }) {
                 let entry = kept.remove(at: found)
@@ -66,7 +66,8 @@ final class FeedbackStore: @unchecked Sendable {  // Safe: everything that chang
             }
             if weighting.weighsColumns, let squares = try calibration.diagonal(input: input, layer: key.layer) { return Self.weights(squares, padded: padded) }
         }
-        return weighting.feedsBack ? try estimated(key, columns: columns, padded: padded) : nil
+        // What goes together in a head's rows says little about its input: on one trained model the estimate took a third off its loss, on another it added half.
+        return weighting.feedsBack && key.input != .outputHead ? try estimated(key, columns: columns, padded: padded) : nil
     }
 
     private func workers() -> WorkerPool {
@@ -117,7 +118,7 @@ final class FeedbackStore: @unchecked Sendable {  // Safe: everything that chang
     private func estimated(_ key: Key, columns: Int, padded: Int) throws -> ErrorFeedback? {
         let sources = plan.model.tensors.filter { tensor in
             guard !tensor.expected.role.isNorm else { return false }
-            return LinearInput(role: tensor.expected.role) == key.input && tensor.expected.layer == key.layer
+            return plan.model.input(of: tensor) == key.input && tensor.expected.layer == key.layer
         }
         let feedback = ErrorFeedback(padded: padded, span: Self.span(padded, limit: Self.estimatedSpan))
         var isWorthwhile = false

@@ -52,7 +52,7 @@ struct FittedGrids {
 
     /// The mean square of each input, where it is known.
     private static func columnWeights(_ plan: ConversionPlan, _ tensor: CheckpointModel.Tensor) throws -> [Float]? {
-        guard plan.weighting.weighsColumns, let calibration = plan.weighting.calibration, let input = LinearInput(role: tensor.expected.role) else { return nil }
+        guard plan.weighting.weighsColumns, let calibration = plan.weighting.calibration, let input = plan.model.input(of: tensor) else { return nil }
         return try calibration.diagonal(input: input, layer: tensor.expected.layer)
     }
 }

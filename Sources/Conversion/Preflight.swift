@@ -48,7 +48,7 @@ package struct Preflight {
         if let model, faults.isEmpty || !types.isMixed {
             do {
                 plan = try ConversionPlan(
-                    model: model, types: try TypeAssignment(types, model: model, sensitivities: measured, kernels: kernels, threads: threads),
+                    model: model, types: try TypeAssignment(types, model: model, sensitivities: measured, weighting: weighting, kernels: kernels, threads: threads),
                     weighting: weighting, output: output)
             } catch let error as ConversionError { faults += error.faults } catch { faults.append("\(error)") }
         }

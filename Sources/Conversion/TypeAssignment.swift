@@ -19,7 +19,7 @@ package struct TypeAssignment: Sendable, Equatable {
         package let basis: String
         /// Per tensor; 0 for those that were not chosen but given.
         package let sensitivities: [Double]
-        /// Sum over the tensors of sensitivity x estimated relative squared error; comparable between plans of one model and basis only.
+        /// Sum over the tensors of sensitivity x estimated relative squared error x what feedback leaves of it; comparable between plans of one model and basis only.
         package let loss: Double
         /// The target is more than the most exact types need.
         package let isSaturated: Bool
@@ -30,7 +30,8 @@ package struct TypeAssignment: Sendable, Equatable {
 
     /// Norms are always f32. See `TypeChoice` for the defaults of one type for all.
     package init(
-        _ request: TypeRequest, model: CheckpointModel, sensitivities: TensorSensitivities? = nil, kernels: KernelSet, threads: Int
+        _ request: TypeRequest, model: CheckpointModel, sensitivities: TensorSensitivities? = nil, weighting: ErrorWeighting = ErrorWeighting(),
+        kernels: KernelSet, threads: Int
     ) throws {
         for pin in request.pins where !model.tensors.contains(where: { Self.fits(pin, $0) }) {
             throw ConversionError("no matrix of the model has '\(pin.part)' in its name; inspect the checkpoint's folder for the names")
@@ -51,13 +52,13 @@ package struct TypeAssignment: Sendable, Equatable {
             let given = model.tensors.map { Self.pinned($0, request) ?? Self.given($0.expected.role, request, tied: tied) }
             let free = given.indices.filter { given[$0] == nil }
             let errors = try TypeErrors.sample(model, tensors: free, types: Self.mixed, kernels: kernels, threads: threads).errors
+            let feedback = FeedbackGain(weighting)
             let budget = try target.budget(model: model, overhead: ConversionPlan.overhead(model))
             let candidates = model.tensors.indices.map { index -> [MixedPrecision.Candidate] in
-                let tensor = model.tensors[index]
+                let tensor = model.tensors[index], weight = sensitivities.values[index] * feedback.remaining(tensor.expected.role, tied: tied)
                 return (given[index].map { [$0] } ?? Self.mixed).map { type in
                     let bytes = UInt64(Self.byteCount(tensor, type)), aligned = (bytes + TensorRecord.alignment - 1) / TensorRecord.alignment * TensorRecord.alignment
-                    return MixedPrecision.Candidate(
-                        type: type, bytes: budget.isAligned ? aligned : bytes, loss: sensitivities.values[index] * (errors[index][type] ?? 0))
+                    return MixedPrecision.Candidate(type: type, bytes: budget.isAligned ? aligned : bytes, loss: weight * (errors[index][type] ?? 0))
                 }
             }
             let range = MixedPrecision.range(of: candidates)

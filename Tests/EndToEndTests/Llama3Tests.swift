@@ -53,6 +53,26 @@ import Testing
             "--context: 2049 positions, expected at most 2048: the model's config.json says that it was made for 512; choose fewer"), "\(far.errors)")
     }
 
+    /// An embedding that is also the output head is multiplied by the head's input, whose moments the calibration has. Without them nothing is fed back in it.
+    @Test func sharedEmbeddingIsCalibratedAsAHead() throws {
+        let scratch = try Scratch()
+        let folder = try made("tied-llama3-rope", scratch), calibration = scratch.path("c.qcal")
+        let measured = try QuernProcess.run(
+            "calibrate", folder, "--text", QuernProcess.fixture + "/sampled.txt", "--windows", "1", "--hessians", "-o", calibration)
+        #expect(measured.code == 0, "\(measured.errors)")
+        func quality(_ arguments: String...) throws -> Double {
+            let file = scratch.path("m.quern")
+            let run = try QuernProcess.run(["convert", folder, "-o", file, "--embedding-type", "q4"] + arguments, input: [])
+            #expect(run.code == 0, "\(run.errors)")
+            let tensors = try QuernProcess.run("inspect", file, "--json", "--tensors").json["tensors"]?.array
+            return try #require(tensors?.first { $0["name"] == "model.embed_tokens.weight" }?["sqnr_db"]?.double)
+        }
+        let plain = try quality()
+        #expect(try quality("--feedback") == plain)
+        // Errors that cancel in the output are larger ones.
+        #expect(try quality("--calibration", calibration, "--no-fit-grids") < plain - 0.01)
+    }
+
     @Test func otherFormatsAreNamed() throws {
         let scratch = try Scratch()
         try Data("GGUF\u{3}\0\0\0".utf8).write(to: URL(filePath: scratch.path("m.gguf")))

@@ -141,6 +141,7 @@ typedef grid_lookup panel_tables;
             for (; t + CK_TOKEN_TILE <= tokens; t += CK_TOKEN_TILE)                                                                        \
                 product(panel, panel_bytes, 1, type, &tables, x, t, CK_TOKEN_TILE, out + t * token_stride, token_stride);                  \
             for (; t + 4 <= tokens; t += 4) product(panel, panel_bytes, 1, type, &tables, x, t, 4, out + t * token_stride, token_stride);  \
+            for (; t + 3 <= tokens; t += 3) product(panel, panel_bytes, 1, type, &tables, x, t, 3, out + t * token_stride, token_stride);  \
             for (; t + 2 <= tokens; t += 2) product(panel, panel_bytes, 1, type, &tables, x, t, 2, out + t * token_stride, token_stride);  \
             for (; t < tokens; t++) product(panel, panel_bytes, 1, type, &tables, x, t, 1, out + t * token_stride, token_stride);          \
         }                                                                                                                                  \
