@@ -8,7 +8,6 @@ TOKENS is a text file of token ids, window after window: the file's tokens_sha25
 the weights of its norm alone, so that a dozen lines compute it. Needs Python 3 and numpy.
 """
 import argparse
-import hashlib
 import json
 import struct
 import sys
@@ -18,15 +17,12 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 
+from reference_command import run_command, sha256
 from reference_types import Refusal, align, require
 
 INPUTS = {1: "query_key_value", 2: "attention_output", 3: "gate_up", 4: "down", 5: "output_head"}  # Cal 1
 FORMS = {1: "diagonal", 2: "hessian"}  # Cal 4
 NO_LAYER = 0xFFFFFFFF
-
-
-def sha256(data):
-    return hashlib.sha256(data).digest()
 
 
 class Calibration:
@@ -159,12 +155,7 @@ def main():
     command.add_argument("checkpoint")
     command.add_argument("tokens")
     command.set_defaults(run=run_compare)
-    options = parser.parse_args()
-    try:
-        options.run(options)
-    except (Refusal, OSError, ValueError, KeyError, MemoryError) as error:
-        print(f"{options.file}: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_command(parser)
 
 
 if __name__ == "__main__":

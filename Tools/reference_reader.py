@@ -25,6 +25,7 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 import reference_tokenizer
+from reference_command import run_command
 from reference_types import Refusal, require, align, TYPES, TYPES_BY_NAME, decode_rows, nonfinite
 
 
@@ -495,12 +496,7 @@ def main():
     command.add_argument("--grids", help="64 bytes in hexadecimal")
     command.add_argument("-o", "--out")
     command.set_defaults(run=run_decode_raw)
-    options = parser.parse_args()
-    try:
-        options.run(options)
-    except (Refusal, OSError, ImportError, MemoryError) as error:
-        print(f"{getattr(options, 'file', '')}: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_command(parser)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 Needs Python 3 and numpy.
 """
 import argparse
-import hashlib
 import json
 import struct
 import sys
@@ -16,13 +15,10 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 
-from reference_types import Refusal, align, require
+from reference_command import run_command, sha256
+from reference_types import align, require
 
 ELEMENTS = {1: ("f16", "<f2"), 2: ("f32", "<f4"), 3: ("q8", "i1")}  # Session 3
-
-
-def sha256(data):
-    return hashlib.sha256(data).digest()
 
 
 class Session:
@@ -141,12 +137,7 @@ def main():
     command.add_argument("file")
     command.add_argument("other")
     command.set_defaults(run=run_compare)
-    options = parser.parse_args()
-    try:
-        options.run(options)
-    except (Refusal, OSError, ValueError, MemoryError) as error:
-        print(f"{options.file}: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_command(parser)
 
 
 if __name__ == "__main__":
