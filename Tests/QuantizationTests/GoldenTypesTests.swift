@@ -19,18 +19,13 @@ import Testing
 
         init() throws {
             let file = try JSONReader.read(Array(Data(contentsOf: folder.appendingPathComponent("golden.json"))))
-            rows = try #require(file["rows"]?.int)
-            columns = try #require(file["columns"]?.int)
+            let rows = try #require(file["rows"]?.int), columns = try #require(file["columns"]?.int)
+            (self.rows, self.columns) = (rows, columns)
             types = try #require(file["types"])
             var random = SplitMix64(seed: UInt64(try #require(file["seed"]?.int)))
-            var bytes: [Int8] = []
-            while bytes.count < rows * columns {
-                let word = random.next()
-                bytes += (0..<8).map { Int8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
-            }
-            var values = (0..<rows * columns).map { index in
-                let b = Float(bytes[index])
-                return b * b * b * Float(sign: .plus, exponent: -(20 + 2 * (index / 300 % 5)), significand: 1)
+            var values = random.signedBytes(rows * columns).enumerated().map { index, byte in
+                let b = Float(byte)
+                return b * b * b * Float(sign: .plus, exponent: -(20 + 2 * (index / columns % 5)), significand: 1)
             }
             for column in 0..<columns { values[7 * columns + column] = 0 }
             values[3 * columns + 130] = 64

@@ -2,6 +2,13 @@ import Glibc
 package import RandomNumbers
 
 extension SplitMix64 {
+    /// Each output gives eight, its lowest byte first.
+    package mutating func signedBytes(_ count: Int) -> [Int8] {
+        var bytes: [Int8] = []
+        while bytes.count < count { withUnsafeBytes(of: next().littleEndian) { bytes += $0.map { Int8(bitPattern: $0) } } }
+        return Array(bytes.prefix(count))
+    }
+
     /// N(0,1), by Box and Muller.
     package mutating func gaussian() -> Double {
         let radius = (-2 * log(1 - uniform())).squareRoot()

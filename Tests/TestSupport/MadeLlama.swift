@@ -76,14 +76,12 @@ package struct MadeLlama: Sendable {
     private func values(of tensor: ExpectedTensor) -> [Float] {
         let hash = tensor.name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         var random = SplitMix64(seed: seed ^ hash)
-        let count = tensor.shape.reduce(1, *)
-        var numbers: [Int8] = []
-        while numbers.count < count { withUnsafeBytes(of: random.next().littleEndian) { numbers += $0.map { Int8(bitPattern: $0) } } }
-        guard tensor.shape.count == 2 else { return numbers.prefix(count).map { Float(128 + Int($0) >> 2) / 128 } }
+        let numbers = random.signedBytes(tensor.shape.reduce(1, *))
+        guard tensor.shape.count == 2 else { return numbers.map { Float(128 + Int($0) >> 2) / 128 } }
         var exponent = 6
         while 1 << (2 * (exponent - 6)) < tensor.shape[1] { exponent += 1 }
         if tensor.role == .tokenEmbedding { exponent = 10 }
-        return numbers.prefix(count).map { Float($0) / Float(1 << exponent) }
+        return numbers.map { Float($0) / Float(1 << exponent) }
     }
 
     /// Byte-pair encoding without a merge: every byte is a token, 3 + its value.

@@ -1,6 +1,5 @@
 import ByteStorage
 import Conversion
-import HostFacts
 import Kernels
 import StrictJSON
 import TaskData
@@ -16,10 +15,8 @@ extension EvalCommand {
         if let output { Interruption.install { output.discard() } }
         var isWritten = false
         defer { if !isWritten { output?.discard() } }
-        let cpu = CPUFacts()
-        // As a model runs: where cores have several hardware threads, each compute thread stays on a core of its own.
-        let pool = WorkerPool(threads: computing.threads ?? cpu.computeThreads, places: cpu.computePlaces)
-        let options = TaskModelOptions(element: kv, isExact: exact, budget: computing.budget(atMost: Self.largestBudget), pool: pool)
+        let options = TaskModelOptions(
+            element: kv, isExact: exact, budget: computing.budget(atMost: Self.largestBudget), pool: WorkerPool(runningOn: computing.threads))
         let model = try TaskModel(path: file, options: options)
         let reference = try against.map { try referenceModel($0, model, options) }
         let window = tasks.context ?? model.contextLength

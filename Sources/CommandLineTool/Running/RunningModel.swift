@@ -27,10 +27,16 @@ struct RunningOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be within 1...1024.") }
     }
 
-    /// Where cores have several hardware threads, each compute thread stays on a core of its own.
-    func pool() -> WorkerPool {
+    func pool() -> WorkerPool { WorkerPool(runningOn: threads) }
+}
+
+extension WorkerPool {
+    /// As a model runs: where cores have several hardware threads, each compute thread stays on a core of its own.
+    ///
+    /// - Parameter threads: nil for one on each core that this process may use.
+    convenience init(runningOn threads: Int?) {
         let cpu = CPUFacts()
-        return WorkerPool(threads: threads ?? cpu.computeThreads, places: cpu.computePlaces)
+        self.init(threads: threads ?? cpu.computeThreads, places: cpu.computePlaces)
     }
 }
 
