@@ -127,6 +127,16 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
 
 #endif
 
+// As prefetch_codes for one stream, but of the next 16 KB, four pages in turn: in pure sequence q8, which computes little, waits for memory.
+// Two threads read 16.1 -> 17.1 GB/s of 19.1 so (Zen 3). q4 and q4s lose by it what the addresses cost.
+CK_INLINE void prefetch_four_pages(const uint8_t *codes, int bytes) {
+    enum { line = 64, page = 4096, pages = 4 };
+    for (int i = 0; i < bytes; i += line) {
+        const uintptr_t address = (uintptr_t)codes + (uintptr_t)i, next = (address | (pages * page - 1)) + 1, turn = address / line % (page / line * pages);
+        __builtin_prefetch((const void *)(next + turn % pages * page + turn / pages * line), 0, 3);
+    }
+}
+
 // 128 columns of one panel into the window sums of `tokens` tokens.
 CK_INLINE void superblock_product(const uint8_t *superblock, const int streams, const int type, const panel_tables *tables, const ck_activations *x,
                                   int64_t token, const int tokens, int64_t k1, __m256 (*sums)[2]) {
@@ -137,7 +147,10 @@ CK_INLINE void superblock_product(const uint8_t *superblock, const int streams, 
     if (type != CK_Q8) pair_keys(superblock, header, keys);
 #pragma clang loop unroll(disable)
     for (int b = 0; b < 4; b++) {
-        prefetch_codes(superblock + b * (unit / 4), unit / 4, streams);
+        if (type == CK_Q8 && streams == 1)
+            prefetch_four_pages(superblock + b * (unit / 4), unit / 4);
+        else
+            prefetch_codes(superblock + b * (unit / 4), unit / 4, streams);
 #pragma clang loop unroll(full)
         for (int half = 0; half < 2; half++) {
             const uint8_t *scales = superblock + header / 4 * b + 8 * half;
