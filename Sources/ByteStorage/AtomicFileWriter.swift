@@ -21,6 +21,7 @@ package final class AtomicFileWriter: Sendable {
     /// - Parameter isPrivate: only the owner may read and write the file.
     package init(path: String, reserve size: UInt64, isPrivate: Bool = false) throws(FileError) {
         let (folder, name) = Self.split(path)
+        try OutputFile.checkTarget(path)
         try Self.removeLeftovers(of: path)
         let temporary = "\(folder)/.\(name)\(Self.temporaryMark)\(getpid())"
         let descriptor = try SystemCalls.call("create", temporary) { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, isPrivate ? 0o600 : 0o644) }
@@ -35,7 +36,7 @@ package final class AtomicFileWriter: Sendable {
             if code != 0 && code != EOPNOTSUPP && code != EINVAL {
                 discard()
                 throw FileError(
-                    operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder with -o")
+                    operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder")
             }
         }
     }

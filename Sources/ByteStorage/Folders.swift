@@ -14,6 +14,12 @@ package enum Folders {
         }
     }
 
+    /// Why there is nothing at a path: it may only be out of this user's reach.
+    package static func whyMissing(_ path: String) -> String {
+        var status = stat()
+        return stat(path, &status) != 0 && errno == EACCES ? "a folder on the way to it may not be entered (permission denied)" : "no such file or folder"
+    }
+
     /// Whether the path itself is a symbolic link, wherever it leads.
     package static func isLink(_ path: String) -> Bool {
         var status = stat()
@@ -33,6 +39,9 @@ package enum Folders {
         }
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
+
+    /// Whether this user may list the folder and open what is in it.
+    package static func isReadable(_ folder: String) -> Bool { access(folder, R_OK | X_OK) == 0 }
 
     package static func isWritable(_ folder: String) -> Bool { access(folder, W_OK | X_OK) == 0 }
 

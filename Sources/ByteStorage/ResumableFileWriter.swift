@@ -32,7 +32,7 @@ package final class ResumableFileWriter: Sendable {
             _ = try SystemCalls.call("set the size", path) { ftruncate(descriptor, off_t(size)) }
         } else if code != 0 {
             unlink(unfinished)
-            throw FileError(operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder with -o")
+            throw FileError(operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder")
         }
     }
 

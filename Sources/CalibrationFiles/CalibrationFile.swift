@@ -14,6 +14,9 @@ package final class CalibrationFile: Sendable {
     package let metadata: JSONValue
     private let file: ReadableFile
 
+    /// With which every calibration file begins.
+    package static let start = CalibrationHeader.magic
+
     package static func open(_ path: String) throws(CalibrationFileError) -> CalibrationFile { try CalibrationFile(path: path) }
 
     private init(path: String) throws(CalibrationFileError) {

@@ -12,6 +12,8 @@ package struct SensitivityFile: Sendable {
     package let digest: Digest32
 
     private static let format = "quern-sensitivities", version = 1
+    /// With which every such file that this program wrote begins.
+    package static let start = Array("{\n  \"format\": \"\(format)\"".utf8)
     private static let mostBytes: UInt64 = 16 << 20
 
     /// The bytes of a file.

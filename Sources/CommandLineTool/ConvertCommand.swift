@@ -30,7 +30,7 @@ struct ConvertCommand: ParsableCommand {
             order of work of GPTQ). How far they do is measured by calibrate; without --calibration it is estimated from the weights themselves. SQNR gets \
             lower by that, and the divergence from the original much lower. It takes several times as long.
 
-            SQNR is 10 log10 of the sum of squared weights over the sum of squared errors. The mean counts each tensor by its weights; \
+            SQNR is 10 log10 of the sum of squared weights over the sum of squared errors. The mean counts each tensor once; \
             tensors that lost nothing are left out. Peak memory is the process's largest resident set (VmHWM), page cache not included.
 
             \(ExitCodes.help)

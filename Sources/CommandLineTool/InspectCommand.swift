@@ -34,7 +34,7 @@ struct InspectCommand: ParsableCommand {
             case .file:
                 let file = try ModelFileReader(path: path)
                 try ModelFileReport(file, listsTensors: tensors).show(json: json)
-            case .missing: throw ConversionError("\(path): no such file or folder; give a .quern file or a checkpoint's folder")
+            case .missing: throw ConversionError("\(path): \(Folders.whyMissing(path)); give a .quern file or a checkpoint's folder")
             case .other: throw ConversionError("\(path): neither a file nor a folder; give a .quern file or a checkpoint's folder")
             }
         }

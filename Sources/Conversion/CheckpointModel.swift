@@ -67,8 +67,8 @@ package struct CheckpointModel: Sendable {
         func fault(_ line: String) -> String { "\(folder): \(line)" }
         var checkpoint: Checkpoint?
         do throws(CheckpointError) { checkpoint = try Checkpoint.open(folder: folder) } catch { faults += error.faults.map(fault) }
-        // Without the folder everything else is missing too, which says nothing new.
-        guard Folders.kind(of: folder) == .folder else { return nil }
+        // Without the folder, or the right to look into it, everything else is missing too, which says nothing new.
+        guard Folders.kind(of: folder) == .folder, Folders.isReadable(folder) else { return nil }
 
         var configuration: LlamaConfiguration?
         let config = text(LlamaConfiguration.fileName, in: folder, faults: &faults)

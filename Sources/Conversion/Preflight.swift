@@ -37,8 +37,8 @@ package struct Preflight {
     package func check(kernels: KernelSet = .available[0], threads: Int = 1) throws -> ConversionPlan {
         var faults: [String] = []
         let model = CheckpointModel.open(folder: folder, chatFormat: chatFormat, faults: &faults)
-        let nameIsUsable = checkOutputName(&faults)
-        let folderIsThere = nameIsUsable && checkOutputFolder(&faults)
+        let nameIsUsable = passes(&faults) { () throws(FileError) in try OutputFile.checkName(output) }
+        let folderIsThere = nameIsUsable && passes(&faults) { () throws(FileError) in try OutputFile.checkFolder(output) }
         if nameIsUsable { checkOutput(model, &faults) }
         var weighting = weighting
         if let calibration { weighting.calibration = CalibrationCheck(path: calibration).open(for: model, &faults) }
@@ -69,49 +69,21 @@ package struct Preflight {
 
     private var outputFolder: String { AtomicFileWriter.split(output).folder }
 
-    /// Whether a file of this name can be written at all.
-    private func checkOutputName(_ faults: inout [String]) -> Bool {
-        let length = AtomicFileWriter.split(output).name.utf8.count
-        if output.isEmpty {
-            faults.append("the output's name is empty; give a file name with -o")
-        } else if output.unicodeScalars.contains("\u{FFFD}") {
-            // Other bytes in an argument have become U+FFFD before anybody could see them.
-            faults.append("\(output): the output's name is not valid UTF-8; choose another name with -o")
-        } else if length > AtomicFileWriter.longestName {
-            faults.append(
-                "\(output): the output's name has \(length) bytes, expected at most \(AtomicFileWriter.longestName), "
-                    + "so that a temporary file's name fits beside it; choose a shorter name with -o")
-        } else {
-            return true
+    /// Adds what `check` finds to the faults; whether it found nothing.
+    private func passes(_ faults: inout [String], _ check: () throws(FileError) -> Void) -> Bool {
+        do throws(FileError) { try check() } catch {
+            faults.append("\(error)")
+            return false
         }
-        return false
-    }
-
-    private func checkOutputFolder(_ faults: inout [String]) -> Bool {
-        switch Folders.kind(of: outputFolder) {
-        case .missing: faults.append("\(output): the output folder \(outputFolder) does not exist; create it or choose another with -o")
-        case .file, .other: faults.append("\(output): \(outputFolder) is no folder; choose another output with -o")
-        case .folder:
-            if Folders.isWritable(outputFolder) { return true }
-            faults.append("\(output): the output folder \(outputFolder) is not writable; choose another with -o")
-        }
-        return false
+        return true
     }
 
     private func checkOutput(_ model: CheckpointModel?, _ faults: inout [String]) {
-        switch Folders.kind(of: output) {
-        case .missing:
-            if Folders.isLink(output) {
-                faults.append("\(output): the output is a symbolic link that leads nowhere; remove it or choose another name with -o")
-            }
-        case .folder: faults.append("\(output): the output is a folder; give a file name with -o")
-        case .other: faults.append("\(output): the output exists and is no regular file; choose another name with -o")
-        case .file:
-            if let input = sameFile(model) {
-                faults.append("\(output): the output is the input \(input); choose another name with -o")
-            } else if !ModelFileReader.looksLikeModelFile(output) {
-                faults.append("\(output): the output exists and is no quern model file; remove it or choose another name with -o")
-            }
+        guard passes(&faults, { () throws(FileError) in try OutputFile.checkTarget(output) }), Folders.kind(of: output) == .file else { return }
+        if let input = sameFile(model) {
+            faults.append("\(output): the output is the input \(input); choose another name with -o")
+        } else if !ModelFileReader.looksLikeModelFile(output) {
+            faults.append("\(output): the output exists and is no quern model file; remove it or choose another name with -o")
         }
     }
 

@@ -8,11 +8,11 @@ package struct ClusteredMean: Sendable, Equatable {
     /// sqrt((mean of squares - square of mean) / (n - 1)) over n tokens; 0 for fewer than two.
     package var byTokens = 0.0
     /// sqrt(sum over W windows of (n_w / n x W)^2 (mean_w - mean)^2 / (W (W - 1))), which for windows of equal length is the standard error
-    /// of the windows' means; 0 for fewer than two.
-    package var byWindows = 0.0
+    /// of the windows' means; nil for fewer than two, which say nothing about it.
+    package var byWindows: Double?
 
     /// The larger of the two: with few windows their own spread is known badly, and may come out too small by chance.
-    package var uncertainty: Double { max(byTokens, byWindows) }
+    package var uncertainty: Double { max(byTokens, byWindows ?? 0) }
 
     package init(_ windows: some Collection<[Double]>) {
         var sum = 0.0, squares = 0.0

@@ -53,7 +53,7 @@ package struct EvaluationSummary: Sendable {
     package var perplexity: Double { exp(logLoss.mean) }
     /// As the field's tools give it, tokens taken as independent.
     package var perplexityUncertainty: Double { perplexity * logLoss.byTokens }
-    package var perplexityUncertaintyByWindows: Double { perplexity * logLoss.byWindows }
+    package var perplexityUncertaintyByWindows: Double? { logLoss.byWindows.map { perplexity * $0 } }
 
     package init(_ windows: [WindowFigures], variant: Int) {
         let own = windows.map { $0.variants[variant] }

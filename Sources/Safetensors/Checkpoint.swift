@@ -43,7 +43,10 @@ package struct Checkpoint: Sendable {
     /// Opens and checks all files. Everything that is wrong with the folder is in the one error.
     package static func open(folder: String) throws(CheckpointError) -> Checkpoint {
         switch Folders.kind(of: folder) {
-        case .folder: break
+        case .folder:
+            if !Folders.isReadable(folder) {
+                throw CheckpointError(folder: folder, faults: ["this user may not read the folder (permission denied); change its permissions, or run as its owner"])
+            }
         case .missing: throw CheckpointError(folder: folder, faults: ["the folder does not exist; give the folder of a downloaded checkpoint"])
         case .file, .other: throw CheckpointError(folder: folder, faults: [whatItIs(folder)])
         }

@@ -80,7 +80,7 @@ struct WriterTests {
             _ = try ModelFileWriter(path: path, plan: [vector("a")], extraReserve: 1 << 50)
         }
         #expect(error.code == .system && error.message.hasPrefix("cannot reserve 1125899906"))
-        #expect(error.message.hasSuffix("; free some space or choose another folder with -o"))
+        #expect(error.message.hasSuffix("; free some space or choose another folder"))
         #expect(try Folders.names(in: folder.path) == [])
     }
 }

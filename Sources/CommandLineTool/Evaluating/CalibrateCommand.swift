@@ -52,9 +52,10 @@ struct CalibrateCommand: ParsableCommand {
         try ErrorPresentation.run(json: json) {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
+            let output = output ?? defaultOutput
+            try OutputFile.check(output, kind: "calibration file", start: CalibrationFile.start)
             let checkpoint = try CheckpointModel.open(folder: folder)
             let model = try CheckpointSource(checkpoint)
-            let output = output ?? defaultOutput
             let pool = WorkerPool(threads: computing.chosenThreads)
             try checkMemory(model.configuration, pool)
             var meter = StepMeter(isQuiet: json)

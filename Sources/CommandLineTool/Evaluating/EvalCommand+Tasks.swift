@@ -11,7 +11,10 @@ extension EvalCommand {
         let start = Terminal.seconds(), file = files[0]
         let loaded = try tasks.load()
         if !json { for note in loaded.flatMap(\.notes) { Terminal.note(note) } }
-        let output = try tasks.output.map { try AtomicFileWriter(path: $0, reserve: 0) }
+        let output = try tasks.output.map { path in
+            try OutputFile.check(path, option: "--output", kind: "list of answers", start: TaskReport.start, inputs: tasks.data + tasks.fewshotData)
+            return try AtomicFileWriter(path: path, reserve: 0)
+        }
         if let output { Interruption.install { output.discard() } }
         var isWritten = false
         defer { if !isWritten { output?.discard() } }

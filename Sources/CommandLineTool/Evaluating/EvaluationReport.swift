@@ -37,7 +37,7 @@ struct EvaluationReport {
             "file_sha256": JSONValue(identity.hex), "windows": JSONValue(summary.windows), "windows_in_text": JSONValue(windowed.available), "window_size": JSONValue(windowed.size),
             "scored": JSONValue(summary.logLoss.count), "kv": JSONValue(stages.element.rawValue), "perplexity": JSONValue(summary.perplexity),
             "perplexity_uncertainty": JSONValue(summary.perplexityUncertainty),
-            "perplexity_uncertainty_by_windows": JSONValue(summary.perplexityUncertaintyByWindows),
+            "perplexity_uncertainty_by_windows": summary.perplexityUncertaintyByWindows.map { JSONValue($0) } ?? .null,
         ]
         if let comparison = summary.comparison { add(comparison, to: &object) }
         if !stages.steps.isEmpty {
@@ -86,8 +86,8 @@ struct EvaluationReport {
         var lines = [
             "tokens            \(windowed.windows.count * windowed.size) in \(summary.windows) \(summary.windows == 1 ? "window" : "windows")\(part), "
                 + "\(summary.logLoss.count) scored, \(Quantities.duration(seconds))",
-            "perplexity        \(fixed(summary.perplexity, 4)) +/- \(fixed(summary.perplexityUncertainty, 4)) (between windows +/- "
-                + "\(fixed(summary.perplexityUncertaintyByWindows, 4)))",
+            "perplexity        \(fixed(summary.perplexity, 4)) +/- \(fixed(summary.perplexityUncertainty, 4)) (between windows "
+                + (summary.perplexityUncertaintyByWindows.map { "+/- \(fixed($0, 4))" } ?? "unknown: there is one window") + ")",
         ]
         if let comparison = summary.comparison { lines += self.lines(of: comparison) }
         for (index, part) in split.enumerated() {

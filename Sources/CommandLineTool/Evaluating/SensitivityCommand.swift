@@ -42,6 +42,8 @@ struct SensitivityCommand: ParsableCommand {
         try ErrorPresentation.run(json: json) {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
+            let output = output ?? defaultOutput
+            try OutputFile.check(output, kind: "sensitivity file", start: SensitivityFile.start)
             let checkpoint = try CheckpointModel.open(folder: folder)
             let model = try CheckpointSource(checkpoint)
             let pool = WorkerPool(threads: computing.chosenThreads)
@@ -49,10 +51,6 @@ struct SensitivityCommand: ParsableCommand {
             let windowed = try TextWindows(bytes, path: text, tokenizer: TokenizeCommand.open(folder), limit: windows)
             let tried = SensitivityJob.spread(layers, over: model.configuration.layers)
             try checkMemory(model.configuration, windowed.windows.count, tried.count, pool)
-            let output = output ?? defaultOutput
-            guard [.missing, .file].contains(Folders.kind(of: output)), !ModelFileReader.looksLikeModelFile(output) else {
-                throw ConversionError("\(output): something else than a sensitivity file is there; choose another name with -o")
-            }
             let job = SensitivityJob(model: model, windows: windowed.windows, scored: windowed.scored, layers: tried, kernels: kernels, pool: pool)
             var meter = StepMeter(isQuiet: json)
             let measured = try job.run { meter.show("measuring", done: $0, of: 1) }

@@ -93,6 +93,9 @@ struct TaskReport {
         return object
     }
 
+    /// With which `lines` begin.
+    static let start = Array("{\"task\":".utf8)
+
     /// A JSON object per question, in the order of the data.
     var lines: [UInt8] {
         var bytes: [UInt8] = []

@@ -91,7 +91,7 @@ struct TokenizeCommand: ParsableCommand {
                 return try Tokenizer(modelFile: reader, vocabulary: configuration.vocabulary)
             }
         case .folder: return try ErrorPresentation.naming(path) { try open(folder: path) }
-        case .missing: throw ConversionError("\(path): no such file or folder; give a .quern file or a folder with a tokenizer")
+        case .missing: throw ConversionError("\(path): \(Folders.whyMissing(path)); give a .quern file or a folder with a tokenizer")
         case .other: throw ConversionError("\(path): neither a file nor a folder; give a .quern file or a folder with a tokenizer")
         }
     }
