@@ -9,7 +9,7 @@ package enum ChatError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .messageTooLong(let tokens, let context):
-            "this message and the system message are \(tokens) tokens, expected fewer than the context of \(context); shorten it or start again with a larger --context"
+            "this message, with the system message if there is one, is \(tokens) tokens, expected fewer than the context of \(context); shorten it or start again with a larger --context"
         case .nothingToRegenerate: "there is no answer yet that could be given anew"
         case .invalidDocument(let text): text
         }

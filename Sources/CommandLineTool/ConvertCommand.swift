@@ -102,6 +102,8 @@ struct ConvertCommand: ParsableCommand {
                 chatFormat: chatFormat, isDryRun: dryRun)
             .check(kernels: kernels, threads: threads ?? CPUFacts().defaultThreads)
             for note in plan.model.notes { Terminal.note("quern: note: \(note)") }
+            // What could not be run afterwards is not planned.
+            if let context { _ = try ContextChoice(requested: context, configuration: plan.model.configuration) }
             if let mixture = plan.types.mixture {
                 Terminal.note("quern: note: types are mixed; sensitivities: \(mixture.basis)")
                 if mixture.isSaturated {

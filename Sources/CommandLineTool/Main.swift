@@ -18,4 +18,9 @@ struct Quern: AsyncParsableCommand {
             BenchCommand.self,
             TokenizeCommand.self,
         ])
+
+    static func main() async {
+        Terminal.reserveStreams()
+        await main(nil)
+    }
 }

@@ -37,9 +37,21 @@ enum Terminal {
     static func finishOutput() throws {
         errno = 0
         // Safe: the C library's own stream, used as print uses it.
-        if fflush(stdout) != 0 || ferror(stdout) != 0, errno != EPIPE {
+        if fflush(stdout) != 0 || ferror(stdout) != 0, errno != EPIPE, !readerIsGone {
             throw ConversionError("standard output: cannot write: \(errno == 0 ? "an earlier write failed" : String(cString: strerror(errno))); what was printed is incomplete")
         }
+    }
+
+    /// Of an earlier write that failed, no error number is left; the pipe still tells.
+    private static var readerIsGone: Bool {
+        var output = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+        return poll(&output, 1, 0) == 1 && output.revents & Int16(POLLERR) != 0
+    }
+
+    /// Where a standard stream is closed, the next file that is opened would get its number, and what is printed. Such a stream is given
+    /// /dev/null to read: writing to it fails.
+    static func reserveStreams() {
+        for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 { _ = open("/dev/null", O_RDONLY) }
     }
 
     static func seconds() -> Double {

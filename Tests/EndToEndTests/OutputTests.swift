@@ -62,6 +62,34 @@ import Testing
         #expect(try scratch.bytes("q.jsonl") == before)
     }
 
+    private func shell(_ script: String, _ arguments: String...) throws -> (code: Int32, errors: String) {
+        let process = Process(), errors = Pipe()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-c", "set -o pipefail; " + script, QuernProcess.binary] + arguments
+        process.standardError = errors
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    /// A reader that went away takes nothing from a conversion; a closed stream does not become a file.
+    @Test func standardOutputThatIsGone() throws {
+        let scratch = try Scratch(), model = scratch.path("m.quern")
+        let short = try shell("\"$0\" convert \"$1\" -o \"$2\" --json | head -c 1 >/dev/null", QuernProcess.fixture, model)
+        #expect(short.code == 0, "\(short.errors)")
+        let closed = try shell("\"$0\" inspect \"$1\" >&-", model)
+        #expect(closed.code == 1 && closed.errors.contains("standard output: cannot write"), "\(closed.errors)")
+        let converted = try shell("\"$0\" convert \"$1\" -o \"$2\" <&- >&- 2>&-; cmp \"$2\" \"$3\"", QuernProcess.fixture, scratch.path("n.quern"), model)
+        #expect(converted.code == 0, "\(converted.errors)")
+    }
+
+    @Test func contextsThatCannotRunAreNotPlanned() throws {
+        let run = try QuernProcess.run("convert", QuernProcess.fixture, "--dry-run", "--context", "4097")
+        #expect(run.code == 1 && run.errors.contains("--context: 4097 positions, expected at most 4096"), "\(run.errors)")
+        #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--dry-run", "--context", "4096").code == 0)
+    }
+
     /// What may not be looked at is not called missing. The superuser may look at everything.
     @Test(.enabled(if: geteuid() != 0)) func foldersThatMayNotBeRead() throws {
         let scratch = try Scratch(), folder = try scratch.copyFixture()

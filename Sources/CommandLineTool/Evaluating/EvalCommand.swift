@@ -31,7 +31,7 @@ struct EvalCommand: ParsableCommand {
             takes the likeliest choice, acc_norm the likeliest per character. With --against, the answers that changed are listed, with \
             McNemar's test; a checkpoint's folder is computed in f32, layer by layer. --table puts results of several runs beside published ones.
 
-            What is finished is kept in a small file beside FILE, removed at the end; the same command goes on from it.
+            What is finished is kept in a small file beside FILE, of a text every half minute, removed at the end; the same command goes on from it.
 
             \(ExitCodes.help)
             """)
