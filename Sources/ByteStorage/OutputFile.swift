@@ -6,17 +6,22 @@ package enum OutputFile {
     ///
     /// - Parameters:
     ///   - option: names the output in advice.
-    ///   - kind: what is going to be written, such as "calibration file".
-    ///   - start: bytes with which every such file begins. A file that is there and begins otherwise is refused, an empty one is not. Empty: any
-    ///     file may be replaced.
     ///   - inputs: files that are read.
-    package static func check(_ path: String, option: String = "-o", kind: String, start: [UInt8], inputs: [String] = []) throws(FileError) {
+    ///   - earlier: what an earlier result is called, and the bytes with which each begins. A file that is there and begins otherwise is refused,
+    ///     an empty one is not. Nil: any file may be replaced.
+    package static func check(
+        _ path: String, option: String = "-o", inputs: [String] = [], earlier: (kind: String, start: [UInt8])? = nil
+    ) throws(FileError) {
         try checkName(path, option: option)
         try checkFolder(path, option: option)
         try checkTarget(path, option: option)
+        try checkLink(path, option: option)
         for input in inputs where isSame(path, input) { throw fault(path, "the output is the input \(input)", "choose another name with \(option)") }
-        if Folders.kind(of: path) == .file, !begins(path, start) {
-            throw fault(path, "the output exists and is no \(kind)", "remove it or choose another name with \(option)")
+        if let earlier, Folders.kind(of: path) == .file {
+            let existing = try? ReadableFile(path: path)
+            guard existing?.size == 0 || existing?.begins(with: earlier.start) == true else {
+                throw fault(path, "the output exists and is no \(earlier.kind)", "remove it or choose another name with \(option)")
+            }
         }
     }
 
@@ -43,32 +48,26 @@ package enum OutputFile {
         }
     }
 
-    /// Refuses what renaming a file over it would destroy or cannot replace: folders, devices, pipes, links that lead nowhere.
-    package static func checkTarget(_ path: String, option: String = "-o") throws(FileError) {
+    /// Refuses what renaming a file over it would destroy or cannot replace: folders, devices, pipes. Without an option, advice names none.
+    package static func checkTarget(_ path: String, option: String? = nil) throws(FileError) {
+        let with = option.map { " with \($0)" } ?? ""
         switch Folders.kind(of: path) {
-        case .file: break
-        case .folder: throw fault(path, "the output is a folder", "give a file name with \(option)")
-        case .other: throw fault(path, "the output exists and is no regular file", "choose another name with \(option)")
-        case .missing:
-            if Folders.isLink(path) {
-                throw fault(path, "the output is a symbolic link that leads nowhere", "remove it or choose another name with \(option)")
-            }
+        case .file, .missing: break
+        case .folder: throw fault(path, "the output is a folder", "give a file name\(with)")
+        case .other: throw fault(path, "the output exists and is no regular file", "choose another name\(with)")
+        }
+    }
+
+    package static func checkLink(_ path: String, option: String = "-o") throws(FileError) {
+        if Folders.kind(of: path) == .missing, Folders.isLink(path) {
+            throw fault(path, "the output is a symbolic link that leads nowhere", "remove it or choose another name with \(option)")
         }
     }
 
     /// Whether both are there and one file, whatever paths lead to it.
-    package static func isSame(_ one: String, _ other: String) -> Bool {
+    private static func isSame(_ one: String, _ other: String) -> Bool {
         guard let one = try? ReadableFile(path: one), let other = try? ReadableFile(path: other) else { return false }
-        return one.device == other.device && one.inode == other.inode
-    }
-
-    private static func begins(_ path: String, _ start: [UInt8]) -> Bool {
-        guard let file = try? ReadableFile(path: path) else { return false }
-        if file.size == 0 || start.isEmpty { return true }
-        guard file.size >= UInt64(start.count) else { return false }
-        var bytes = [UInt8](repeating: 0, count: start.count)
-        let isRead = bytes.withUnsafeMutableBytes { (try? file.read(into: $0, at: 0)) != nil }
-        return isRead && bytes == start
+        return one.isSame(as: other)
     }
 
     private static func fault(_ path: String, _ reason: String, _ advice: String) -> FileError {

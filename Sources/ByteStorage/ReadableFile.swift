@@ -57,6 +57,16 @@ package final class ReadableFile: Sendable {
         }
     }
 
+    /// Whether both are one file, whatever paths led to it.
+    package func isSame(as other: ReadableFile) -> Bool { device == other.device && inode == other.inode }
+
+    /// Whether the file's first bytes are these. One that cannot be read has none.
+    package func begins(with start: [UInt8]) -> Bool {
+        guard size >= UInt64(start.count) else { return false }
+        var bytes = [UInt8](repeating: 0, count: start.count)
+        return bytes.withUnsafeMutableBytes { (try? read(into: $0, at: 0)) != nil } && bytes == start
+    }
+
     /// The whole file, refused when larger than `limit` bytes.
     package func readAll(limit: UInt64) throws(FileError) -> [UInt8] {
         guard size <= limit else {

@@ -79,7 +79,10 @@ package struct Preflight {
     }
 
     private func checkOutput(_ model: CheckpointModel?, _ faults: inout [String]) {
-        guard passes(&faults, { () throws(FileError) in try OutputFile.checkTarget(output) }), Folders.kind(of: output) == .file else { return }
+        guard passes(&faults, { () throws(FileError) in
+            try OutputFile.checkTarget(output, option: "-o")
+            try OutputFile.checkLink(output)
+        }), Folders.kind(of: output) == .file else { return }
         if let input = sameFile(model) {
             faults.append("\(output): the output is the input \(input); choose another name with -o")
         } else if !ModelFileReader.looksLikeModelFile(output) {
@@ -90,12 +93,11 @@ package struct Preflight {
     /// The file of the checkpoint that the output is, whatever path leads there.
     private func sameFile(_ model: CheckpointModel?) -> String? {
         guard let existing = try? ReadableFile(path: output) else { return nil }
-        func isSame(_ file: ReadableFile) -> Bool { file.device == existing.device && file.inode == existing.inode }
-        if let shard = model?.checkpoint.shards.first(where: { isSame($0.file) }) { return shard.name }
+        if let shard = model?.checkpoint.shards.first(where: { existing.isSame(as: $0.file) }) { return shard.name }
         let names = (try? Folders.names(in: folder)) ?? []
         return names.first { name in
             Folders.kind(of: "\(folder)/\(name)") == .file && !name.hasSuffix(".quern")
-                && ((try? ReadableFile(path: "\(folder)/\(name)")).map(isSame) ?? false)
+                && ((try? ReadableFile(path: "\(folder)/\(name)")).map(existing.isSame) ?? false)
         }
     }
 

@@ -83,10 +83,8 @@ package final class ModelFileReader: Sendable {
 
     /// Whether the file exists and begins as a `.quern` file of any version; it may still be damaged.
     package static func looksLikeModelFile(_ path: String) -> Bool {
-        guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path), file.size >= 8 else { return false }
-        return withUnsafeTemporaryAllocation(byteCount: 8, alignment: 8) { buffer in
-            (try? file.read(into: buffer, at: 0)) != nil && Array(buffer) == ModelFileHeader.magic
-        }
+        guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path) else { return false }
+        return file.begins(with: ModelFileHeader.magic)
     }
 }
 

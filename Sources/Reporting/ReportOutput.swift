@@ -9,7 +9,7 @@ package struct ReportOutput: Sendable {
     package init(path: String, inputs: [String]) throws(ReportError) {
         self.path = path
         if ModelFileReader.looksLikeModelFile(path) { throw ReportError("\(path): the output is a quern model file; choose another name with -o") }
-        do { try OutputFile.check(path, kind: "page", start: [], inputs: inputs) } catch { throw ReportError("\(error)") }
+        do { try OutputFile.check(path, inputs: inputs) } catch { throw ReportError("\(error)") }
     }
 
     /// The name when none was given: that of the model file, in the current folder.

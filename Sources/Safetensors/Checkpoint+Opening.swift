@@ -32,10 +32,8 @@ extension Checkpoint {
     /// What a path leads to that is no folder.
     static func whatItIs(_ path: String) -> String {
         let advice = "give the folder that holds the checkpoint's files"
-        guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path), file.size >= 4 else { return "this is no folder; \(advice)" }
-        var start = [UInt8](repeating: 0, count: 4)
-        try? start.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
-        if start == Array("GGUF".utf8) { return "this is a GGUF file; give the folder of the original safetensors checkpoint" }
+        guard Folders.kind(of: path) == .file, let file = try? ReadableFile(path: path) else { return "this is no folder; \(advice)" }
+        if file.begins(with: Array("GGUF".utf8)) { return "this is a GGUF file; give the folder of the original safetensors checkpoint" }
         return "this is no folder; \(advice)"
     }
 

@@ -53,7 +53,7 @@ struct CalibrateCommand: ParsableCommand {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
             let output = output ?? defaultOutput
-            try OutputFile.check(output, kind: "calibration file", start: CalibrationFile.start)
+            try OutputFile.check(output, earlier: ("calibration file", CalibrationFile.start))
             let checkpoint = try CheckpointModel.open(folder: folder)
             let model = try CheckpointSource(checkpoint)
             let pool = WorkerPool(threads: computing.chosenThreads)

@@ -12,7 +12,7 @@ extension EvalCommand {
         let loaded = try tasks.load()
         if !json { for note in loaded.flatMap(\.notes) { Terminal.note(note) } }
         let output = try tasks.output.map { path in
-            try OutputFile.check(path, option: "--output", kind: "list of answers", start: TaskReport.start, inputs: tasks.data + tasks.fewshotData)
+            try OutputFile.check(path, option: "--output", inputs: tasks.data + tasks.fewshotData, earlier: ("list of answers", TaskReport.start))
             return try AtomicFileWriter(path: path, reserve: 0)
         }
         if let output { Interruption.install { output.discard() } }

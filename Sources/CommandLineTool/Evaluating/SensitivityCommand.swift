@@ -43,7 +43,7 @@ struct SensitivityCommand: ParsableCommand {
             let start = Terminal.seconds()
             let kernels = try KernelSet.selected()
             let output = output ?? defaultOutput
-            try OutputFile.check(output, kind: "sensitivity file", start: SensitivityFile.start)
+            try OutputFile.check(output, earlier: ("sensitivity file", SensitivityFile.start))
             let checkpoint = try CheckpointModel.open(folder: folder)
             let model = try CheckpointSource(checkpoint)
             let pool = WorkerPool(threads: computing.chosenThreads)
