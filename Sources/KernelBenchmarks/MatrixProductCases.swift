@@ -20,7 +20,7 @@ enum MatrixProductCases {
                             operations: 2 * panels * 16 * sizes.columns * tokens
                         ) {
                             let (matrix, memory) = matrix(type, panels: panels * slices, columns: sizes.columns)
-                            let activations = activations(tokens, columns: sizes.columns)
+                            let activations = activations(tokens, columns: sizes.columns)  // by name of the set
                             let stride = panels * slices * 16
                             let out = Memory(bytes: stride * 4 * tokens)
                             let scratch = Memory(bytes: MatrixView.scratchBytes)
@@ -30,7 +30,7 @@ enum MatrixProductCases {
                                 // The matrix does not own its bytes.
                                 withExtendedLifetime(memory) {
                                     MatrixView(matrix, kernels: kernels).multiply(
-                                        panels: first..<first + panels, by: activations.view, tokens: tokens, precision: precision,
+                                        panels: first..<first + panels, by: activations[kernels.name]!.view, tokens: tokens, precision: precision,
                                         scratch: scratch.base, into: out.floats + 16 * first, stride: stride)
                                 }
                             }
@@ -56,13 +56,15 @@ enum MatrixProductCases {
         return (StoredMatrix(layout: layout, bytes: bytes, grids: PanelEncoder.gridBytes(for: type)), memory)
     }
 
-    private static func activations(_ tokens: Int, columns: Int) -> ActivationRows {
-        let rows = ActivationRows(tokens: tokens, columns: columns)
+    private static func activations(_ tokens: Int, columns: Int) -> [String: ActivationRows] {
         let values = Memory(floats: columns)
-        for token in 0..<tokens {
-            memcpy(rows.row(token), values.base, columns * 4)
-            rows.quantize(token, with: KernelSet.available[0])
-        }
-        return rows
+        return Dictionary(uniqueKeysWithValues: KernelSet.available.map { kernels in
+            let rows = ActivationRows(tokens: tokens, columns: columns)
+            for token in 0..<tokens {
+                memcpy(rows.row(token), values.base, columns * 4)
+                rows.quantize(token, with: kernels)
+            }
+            return (kernels.name, rows)
+        })
     }
 }

@@ -4,6 +4,8 @@ import Glibc
 /// Room for the activations of up to `tokens` tokens as the matrix products read them: int8 with one scale per 32 columns, and floats for
 /// unquantized matrices.
 ///
+/// *Kernels*: a row that was quantized with a set of kernels is for products of that set.
+///
 /// *Threads*: rows, and parts of rows that are multiples of 32 columns, may be filled by different threads; a product reads all of them.
 package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory; callers keep writers and readers apart by barriers.
     package let view: ActivationView
@@ -30,9 +32,12 @@ package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory
         memset(biased, 128, tokens * stride)
         let scales: UnsafeMutablePointer<Float> = allocate(tokens * padded / 32)
         let sums: UnsafeMutablePointer<Int32> = allocate(tokens * padded / 16)
-        raw.initialize(to: ck_activations(x: values, q: codes, scale: scales, sum: sums, u: biased, padded: Int64(padded), stride: Int64(stride)))
+        let lanes: UnsafeMutablePointer<UInt8> = allocate(min(tokens, Int(CK_FEW_TOKENS)) * padded / 32 * Int(CK_LANE_BYTES))
+        raw.initialize(
+            to: ck_activations(x: values, q: codes, scale: scales, sum: sums, u: biased, lanes: lanes, padded: Int64(padded), stride: Int64(stride)))
         view = ActivationView(
-            tokens: tokens, columns: columns, padded: padded, stride: stride, raw: raw, values: values, codes: codes, biased: biased, scales: scales, sums: sums)
+            tokens: tokens, columns: columns, padded: padded, stride: stride, raw: raw, values: values, codes: codes, biased: biased, scales: scales, sums: sums,
+            lanes: lanes)
     }
 
     deinit {
@@ -41,6 +46,7 @@ package final class ActivationRows: @unchecked Sendable {  // Safe: plain memory
         free(view.biased)
         free(view.scales)
         free(view.sums)
+        free(view.lanes)
         view.raw.deallocate()
     }
 
@@ -62,6 +68,7 @@ package struct ActivationView: @unchecked Sendable {  // Safe: as `ActivationRow
     let biased: UnsafeMutablePointer<UInt8>
     let scales: UnsafeMutablePointer<Float>
     let sums: UnsafeMutablePointer<Int32>
+    let lanes: UnsafeMutablePointer<UInt8>
 
     package func row(_ token: Int) -> UnsafeMutablePointer<Float> {
         precondition(token >= 0 && token < tokens && values != nil, "float row \(token) of \(tokens)")
@@ -80,5 +87,8 @@ package struct ActivationView: @unchecked Sendable {  // Safe: as `ActivationRow
         let at = token * stride + range.lowerBound, block = token * padded + range.lowerBound
         kernels.table.pointee.quantize_activations(
             source, Int64(range.count), Int64(end - range.lowerBound), codes + at, biased + at, scales + block / 32, sums + block / 16)
+        if token < CK_FEW_TOKENS, let arrange = kernels.table.pointee.arrange {
+            arrange(codes + at, Int64(end - range.lowerBound), lanes + block / 32 * Int(CK_LANE_BYTES))
+        }
     }
 }

@@ -21,7 +21,7 @@ package struct MatrixView: @unchecked Sendable {  // Safe: nothing changes after
     private let exactTiles, requantizedTiles: ck_tiles?
 
     /// From this many tokens on, panels are expanded to memory once instead of to registers once per few tokens.
-    package static let tokensForTiles = 6
+    package static let tokensForTiles = Int(CK_FEW_TOKENS) + 1
     /// From this many tokens on, requantizing a panel costs less than it saves.
     package static let tokensForRequantizing = 48
     /// Bytes of scratch memory a thread needs, 64-byte aligned.

@@ -14,6 +14,28 @@ void check_quantize_activations(check_case *c, const ck_kernels *kernels) {
     kernels->quantize_activations(x, columns, padded, q, u, scale, sum);
 }
 
+// The order of avx2/lane_activations.h, written plainly: the only one so far.
+static void arrange_plainly(const int8_t *q, int64_t padded, uint8_t *lanes) {
+    static const int groups[8] = {0, 2, 1, 3, 4, 6, 5, 7};
+    for (int64_t k = 0; k < padded; k += 32, q += 32, lanes += CK_LANE_BYTES)
+        for (int i = 0; i < 8; i++) {
+            memcpy(lanes + 4 * i, q + 4 * groups[i], 4);
+            const int8_t *two = q + i / 2 * 8 + i % 2 * 2;
+            const int16_t zero_point = (int16_t)(64 * (two[0] + two[1] + two[4] + two[5]));
+            memcpy(lanes + 32 + 2 * i, &zero_point, 2);
+        }
+}
+void check_arrange(check_case *c, const ck_kernels *kernels) {
+    const int64_t padded = 32 * (1 + c->round % 9);
+    int8_t *q = case_input(c, "q", padded, 32);
+    for (int64_t i = 0; i < padded; i++)
+        if (c->round % 4 == 3) q[i] = q[i] < 0 ? -127 : 127;
+        else if (q[i] == -128) q[i] = 0;
+    uint8_t *lanes = case_output(c, "lanes", padded / 32 * CK_LANE_BYTES, 16);
+    case_describe(c, "%d columns", (int)padded);
+    (kernels->arrange ? kernels->arrange : arrange_plainly)(q, padded, lanes);
+}
+
 void check_rms_norm(check_case *c, const ck_kernels *kernels) {
     const int64_t count = random_count(c, 700);
     const float *x = case_floats(c, "x", count, c->round % 3 ? 4 : 1e15f), *weight = case_floats(c, "weight", count, 2);

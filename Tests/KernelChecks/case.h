@@ -50,6 +50,7 @@ void check_tiles(check_case *c, const ck_kernels *kernels);
 void check_requantized_tiles(check_case *c, const ck_kernels *kernels);
 void check_float_product(check_case *c, const ck_kernels *kernels);
 void check_quantize_activations(check_case *c, const ck_kernels *kernels);
+void check_arrange(check_case *c, const ck_kernels *kernels);
 void check_rms_norm(check_case *c, const ck_kernels *kernels);
 void check_add(check_case *c, const ck_kernels *kernels);
 void check_swiglu(check_case *c, const ck_kernels *kernels);

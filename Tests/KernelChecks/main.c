@@ -64,6 +64,7 @@ const kernel_check kernel_checks[] = {
     ROW(requantized_tiles[CK_Q4], check_requantized_tiles, CK_Q4, 60),
     ROW(float_product, check_float_product, 0, 116),
     ROW(quantize_activations, check_quantize_activations, 0, 120),
+    ROW(arrange, check_arrange, 0, 90),
     ROW(rms_norm, check_rms_norm, 0, 120),
     ROW(add, check_add, 0, 120),
     ROW(swiglu, check_swiglu, 0, 120),

@@ -2,6 +2,7 @@
 // those of templates/matmul.h; everything before them is exact.
 #ifndef CK_DECODE_PRODUCT_H
 #define CK_DECODE_PRODUCT_H
+#include "lane_activations.h"
 #include "row_lookup.h"
 
 typedef grid_pairs panel_tables;
@@ -12,15 +13,19 @@ CK_INLINE __m256i broadcast_four(const int8_t *q) {
     memcpy(&four, q, 4);
     return _mm256_set1_epi32(four);
 }
-// (h & 63) - 32 of eight header bytes, and h itself, as floats
-CK_INLINE __m256 block_scales(const uint8_t *header) {
-    __m256i h = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)header));
-    return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_and_si256(h, _mm256_set1_epi32(63)), _mm256_set1_epi32(32)));
+// The block scales of a superblock, header byte & 63 less 32, in the order of the header. `bytes` is a multiple of 32.
+CK_INLINE void scale_bytes(const uint8_t *header, const int bytes, int8_t *scales) {
+    for (int i = 0; i < bytes; i += 32) {
+        const __m256i h = _mm256_and_si256(eight_rows(header + i), _mm256_set1_epi8(63));
+        _mm256_store_si256((__m256i *)(scales + i), _mm256_sub_epi8(h, _mm256_set1_epi8(32)));
+    }
 }
+// Those of eight rows, and eight header bytes of q8, as floats
+CK_INLINE __m256 block_scales(const int8_t *scales) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)scales))); }
 CK_INLINE __m256 wide_scales(const uint8_t *header) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)header))); }
 
 // What 32 columns add to the windows of eight rows before the activation scale: an exact integer in a float for the 4-bit types, the
-// integer before the block scale for q8. Headers and codes are given from the first of the eight rows on.
+// integer before the block scale for q8. Scales and codes are given from the first of the eight rows on.
 
 #if CK_ISA_AVXVNNI
 
@@ -28,11 +33,12 @@ CK_INLINE __m256i bias(__m256i grid_value, __m256i x) {
     return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), grid_value, x));
 }
 typedef struct { __m256 first, second; } scales_q4;
-CK_INLINE scales_q4 prepare_q4(const uint8_t *header) { return (scales_q4){block_scales(header), block_scales(header + 16)}; }
+CK_INLINE scales_q4 prepare_q4(const int8_t *scales) { return (scales_q4){block_scales(scales), block_scales(scales + 16)}; }
+CK_INLINE __m256 activation_scale_q4(__m256 scale) { return scale; }
 // Both products are below 2^23, so the fused sum is exact.
 CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations *x, int64_t token, int64_t k) {
     const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4(x->q + token * x->stride + k);
+    lane_activations q = activations_q4(lanes_of(x, token, k));
     __m256i terms[8], first = bias(zero_point, q.first), second = bias(zero_point, q.second);
     for (int i = 0; i < 4; i++) terms[i] = _mm256_dpbusd_avx_epi32(first, grid[i], q.first);
     for (int i = 4; i < 8; i++) terms[i] = _mm256_dpbusd_avx_epi32(second, grid[i], q.second);
@@ -41,7 +47,7 @@ CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations
 }
 CK_INLINE __m256 dot_q4s(const __m256i grid[8], __m256 s, const ck_activations *x, int64_t token, int64_t k) {
     const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4s(x->q + token * x->stride + k);
+    lane_activations q = activations_q4s(lanes_of(x, token, k));
     __m256i terms[4], start = _mm256_add_epi32(bias(zero_point, q.first), bias(zero_point, q.second));
     for (int i = 0; i < 4; i++)
         terms[i] = _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(start, grid[i], q.first), grid[4 + i], q.second);
@@ -66,45 +72,41 @@ CK_INLINE void dot_q8(const uint8_t *codes, const ck_activations *x, int64_t tok
 
 #else
 
-// Words s of rows 0 ... 7 for two blocks, one pair per row.
-typedef __m256i scales_q4;
-CK_INLINE scales_q4 prepare_q4(const uint8_t *header) {
-    __m128i h = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)header), _mm_loadl_epi64((const __m128i *)(header + 16)));
-    return _mm256_sub_epi16(_mm256_and_si256(_mm256_cvtepu8_epi16(h), _mm256_set1_epi16(63)), _mm256_set1_epi16(32));
+// Scale bytes of eight rows for two blocks, repeated.
+typedef struct { __m256i block[2]; } scales_q4;
+CK_INLINE scales_q4 prepare_q4(const int8_t *scales) { return (scales_q4){{eight_repeated(scales), eight_repeated(scales + 16)}}; }
+// Words 256 s, four of row `row` and four of the next in the lower lane, of rows + 4 in the upper one: one shuffle puts the byte s into the
+// upper half of every word. Sums of 32 columns times 256 are below 2^31; the activation scale, 0 or above 2^-107, takes the 256 off exactly.
+CK_INLINE __m256 activation_scale_q4(__m256 scale) { return _mm256_mul_ps(scale, _mm256_set1_ps(1.0f / 256)); }
+CK_INLINE __m256i two_rows(__m256i scales, const int row) {
+    const char a = (char)row, b = (char)(row + 1), c = (char)(row + 4), d = (char)(row + 5), o = -1;
+    return _mm256_shuffle_epi8(scales, _mm256_setr_epi8(o, a, o, a, o, a, o, a, o, b, o, b, o, b, o, b, o, c, o, c, o, c, o, c, o, d, o, d, o, d, o, d));
 }
 // Pair sums of two rows in each lane, a and b, to sums of four: four words of a, then four of b, in each lane. They fit 16 bits once the grid's
 // zero point is taken off, so wrapping in between does no harm. With that, half as many multiplications by block scales widen the sums.
 CK_INLINE __m256i four_sums(__m256i a, __m256i b, __m256i correction) {
-    __m256i far = _mm256_shuffle_epi32(_mm256_blend_epi32(b, a, 0xCC), 0x4E);
-    return _mm256_sub_epi16(_mm256_add_epi16(_mm256_blend_epi32(a, b, 0xCC), far), correction);
+    return _mm256_sub_epi16(_mm256_add_epi16(_mm256_blend_epi32(a, b, 0xCC), _mm256_alignr_epi8(b, a, 8)), correction);
 }
-CK_INLINE __m256i zero_point_sums(__m256i q) {
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(64), q);
-    return _mm256_add_epi16(pairs, _mm256_shuffle_epi32(pairs, 0x4E));
+CK_INLINE __m256i two_row_sums(const __m256i *grid, __m256i q, __m256i correction, __m256i scales) {
+    return _mm256_madd_epi16(four_sums(_mm256_maddubs_epi16(grid[0], q), _mm256_maddubs_epi16(grid[1], q), correction), scales);
 }
 CK_INLINE __m256 dot_q4(const __m256i grid[8], scales_q4 s, const ck_activations *x, int64_t token, int64_t k) {
-    lane_activations q = activations_q4(x->q + token * x->stride + k);
-    // rows 0 ... 7 as pairs of equal words, for either block
-    __m256i s0 = _mm256_blend_epi16(s, _mm256_slli_epi32(s, 16), 0xAA), s1 = _mm256_blend_epi16(_mm256_srli_epi32(s, 16), s, 0xAA);
-    __m256i c0 = zero_point_sums(q.first), c1 = zero_point_sums(q.second), rows[2];
-#define CK_ROWS(i, pattern)                                                                                                                  \
-    rows[i] = _mm256_add_epi32(                                                                                                              \
-        _mm256_madd_epi16(four_sums(_mm256_maddubs_epi16(grid[2 * i], q.first), _mm256_maddubs_epi16(grid[2 * i + 1], q.first), c0),         \
-                          _mm256_shuffle_epi32(s0, pattern)),                                                                                \
-        _mm256_madd_epi16(four_sums(_mm256_maddubs_epi16(grid[4 + 2 * i], q.second), _mm256_maddubs_epi16(grid[5 + 2 * i], q.second), c1),   \
-                          _mm256_shuffle_epi32(s1, pattern)))
-    CK_ROWS(0, 0x50);
-    CK_ROWS(1, 0xFA);
-#undef CK_ROWS
+    const uint8_t *lanes = lanes_of(x, token, k);
+    const lane_activations q = activations_q4(lanes);
+    const __m256i c0 = zero_point_q4(lanes, 0), c1 = zero_point_q4(lanes, 1);
+    __m256i rows[2];
+    for (int i = 0; i < 2; i++)
+        rows[i] = _mm256_add_epi32(two_row_sums(grid + 2 * i, q.first, c0, two_rows(s.block[0], 2 * i)),
+                                   two_row_sums(grid + 4 + 2 * i, q.second, c1, two_rows(s.block[1], 2 * i)));
     __m256 a = _mm256_castsi256_ps(rows[0]), b = _mm256_castsi256_ps(rows[1]);
     __m256i even = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), odd = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD));
     return _mm256_cvtepi32_ps(_mm256_add_epi32(even, odd));
 }
 // Sums of four products fit 16 bits once the grid's zero point is taken off, so wrapping in between does no harm.
 CK_INLINE __m256 dot_q4s(const __m256i grid[8], __m256 s, const ck_activations *x, int64_t token, int64_t k) {
-    const __m256i zero_point = _mm256_set1_epi8(64);
-    lane_activations q = activations_q4s(x->q + token * x->stride + k);
-    __m256i correction = _mm256_add_epi16(_mm256_maddubs_epi16(zero_point, q.first), _mm256_maddubs_epi16(zero_point, q.second));
+    const uint8_t *lanes = lanes_of(x, token, k);
+    const lane_activations q = activations_q4s(lanes);
+    const __m256i correction = zero_point_q4s(lanes);
     __m256i terms[4];
     for (int i = 0; i < 4; i++) {
         __m256i four = _mm256_add_epi16(_mm256_maddubs_epi16(grid[i], q.first), _mm256_maddubs_epi16(grid[4 + i], q.second));
@@ -144,7 +146,8 @@ CK_INLINE void superblock_product(const uint8_t *superblock, const int streams, 
     __m256 window[CK_TOKEN_TILE][2];
     for (int t = 0; t < tokens; t++) window[t][0] = sums[t][0], window[t][1] = sums[t][1];
     _Alignas(32) uint8_t keys[128];
-    if (type != CK_Q8) pair_keys(superblock, header, keys);
+    _Alignas(32) int8_t scales[128];
+    if (type != CK_Q8) pair_keys(superblock, header, keys), scale_bytes(superblock, header, scales);
 #pragma clang loop unroll(disable)
     for (int b = 0; b < 4; b++) {
         if (type == CK_Q8 && streams == 1)
@@ -153,19 +156,20 @@ CK_INLINE void superblock_product(const uint8_t *superblock, const int streams, 
             prefetch_codes(superblock + b * (unit / 4), unit / 4, streams);
 #pragma clang loop unroll(full)
         for (int half = 0; half < 2; half++) {
-            const uint8_t *scales = superblock + header / 4 * b + 8 * half;
+            const int at = header / 4 * b + 8 * half;
             const uint8_t *codes = superblock + header + (type == CK_Q8 ? 512 : 256) * b + 32 * half;
             const int64_t k = k1 + 32 * b;
             __m256i v[8];  // grid bytes, or for q8 the sums of the tokens
-            if (type == CK_Q4) lookup_q4(codes, tables, keys + 32 * b + 8 * half, v);
-            if (type == CK_Q4S) lookup_q4s(codes, tables, keys + 16 * b + 8 * half, v);
+            if (type == CK_Q4) lookup_q4(codes, tables, keys + at, v);
+            if (type == CK_Q4S) lookup_q4s(codes, tables, keys + at, v);
             if (type == CK_Q8) dot_q8(codes, x, token, tokens, k, v);
 #pragma clang loop unroll(full)
             for (int t = 0; t < tokens; t++) {
-                __m256 n = type == CK_Q4    ? dot_q4(v, prepare_q4(scales), x, token + t, k)
-                           : type == CK_Q4S ? dot_q4s(v, block_scales(scales), x, token + t, k)
-                                            : _mm256_mul_ps(_mm256_cvtepi32_ps(v[t]), wide_scales(scales));
+                __m256 n = type == CK_Q4    ? dot_q4(v, prepare_q4(scales + at), x, token + t, k)
+                           : type == CK_Q4S ? dot_q4s(v, block_scales(scales + at), x, token + t, k)
+                                            : _mm256_mul_ps(_mm256_cvtepi32_ps(v[t]), wide_scales(superblock + at));
                 __m256 scale = _mm256_broadcast_ss(x->scale + (token + t) * (x->padded / 32) + k / 32);
+                if (type == CK_Q4) scale = activation_scale_q4(scale);
                 window[t][half] = _mm256_fmadd_ps(n, scale, window[t][half]);
             }
         }

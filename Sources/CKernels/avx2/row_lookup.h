@@ -63,19 +63,6 @@ CK_INLINE void lookup_q4s(const uint8_t *codes, const grid_pairs *table, const u
     }
 }
 
-// Thirty-two activations in the orders of the two lookups, each order in both lanes.
-typedef struct { __m256i first, second; } lane_activations;
-CK_INLINE lane_activations activations_q4(const int8_t *q) {
-    __m256i x = eight_rows((const uint8_t *)q);
-    return (lane_activations){_mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 1, 3, 0, 2, 1, 3)),
-                              _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(4, 6, 5, 7, 4, 6, 5, 7))};
-}
-CK_INLINE lane_activations activations_q4s(const int8_t *q) {
-    __m256i x = eight_rows((const uint8_t *)q);
-    return (lane_activations){_mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)),
-                              _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7))};
-}
-
 // v[i]: four terms of row i in the lower lane, of row i + 4 in the upper one. Returns the sums of the rows in order.
 CK_INLINE __m256i row_sums(const __m256i v[4]) {
     __m256i a = _mm256_add_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));

@@ -28,6 +28,8 @@ typedef struct {
     double signal[16], noise[16], row_product[16], stored, product, largest;
 } ck_panel_errors;
 
+// The most tokens for which ck_matmul is meant, and that it takes of quantized types; and the bytes of 32 columns in `lanes`.
+enum { CK_FEW_TOKENS = 5, CK_LANE_BYTES = 48 };
 // Activations of `tokens` tokens, each row `padded` values. q, scale and sum are used by quantized types, x by float types.
 typedef struct {
     const float *x;        // [token][padded]
@@ -35,6 +37,7 @@ typedef struct {
     const float *scale;    // [token][padded / 32]
     const int32_t *sum;    // [token][padded / 16], sum of q over 16 columns
     const uint8_t *u;      // [token][stride], q + 128; used for many tokens
+    const uint8_t *lanes;  // [token][padded / 32][CK_LANE_BYTES], what `arrange` made of q for up to CK_FEW_TOKENS tokens; used for few tokens
     int64_t padded;        // columns, multiple of 128
     int64_t stride;        // bytes between rows of q and of u, multiple of 64; not near a multiple of 2048, see ActivationRows
 } ck_activations;
@@ -95,6 +98,9 @@ typedef struct {
     ck_float_product float_product;
     // x[columns], zeros up to padded (a multiple of 32): q[padded], u[padded], scale[padded / 32], sum[padded / 16]. scale = largest |x| / 127.
     void (*quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum);
+    // q[padded], padded a multiple of 32, to lanes[padded / 32][CK_LANE_BYTES]: q in the order in which this set's products for few tokens
+    // want it. NULL where they want q as it is.
+    void (*arrange)(const int8_t *q, int64_t padded, uint8_t *lanes);
     // out = x / sqrt(mean(x^2) + epsilon) * weight
     void (*rms_norm)(const float *x, const float *weight, int64_t count, float epsilon, float *out);
     // x += y

@@ -35,6 +35,9 @@ const ck_kernels CK(kernels) = {
 #endif
     .float_product = CK(float_product),
     .quantize_activations = CK(quantize_activations),
+#if CK_ISA_AVX2
+    .arrange = CK(arrange),
+#endif
     .rms_norm = CK(rms_norm),
     .add = CK(add),
     .swiglu = CK(swiglu),
