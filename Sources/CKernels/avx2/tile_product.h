@@ -20,12 +20,13 @@ CK_INLINE void tile_four_columns(__m256i *sums, __m256i x, __m256i row0, __m256i
             : [t] "=&x"(t), [x] "+&x"(x), [sum0] "+&x"(sums[0]), [sum1] "+&x"(sums[1])
             : [row0] "x"(row0), [row1] "x"(row1), [scale0] "x"(scale0), [scale1] "x"(scale1));
 }
-CK_INLINE void tile_total_avx2(const tile_weights *w, const int tokens, int64_t k0, int64_t k1, __m256 (*window)[2], float *out, int64_t token_stride) {
+// The sums of 256 columns times their factor join the totals in `out`, or are the first of them.
+CK_INLINE void tile_total_avx2(const f32x16 *factor, const int tokens, const int is_first, __m256 (*window)[2], float *out, int64_t token_stride) {
     for (int t = 0; t < tokens; t++)
         for (int half = 0; half < 2; half++) {
             float *place = out + t * token_stride + 8 * half;
-            const __m256 total = k0 + k1 ? _mm256_loadu_ps(place) : _mm256_setzero_ps();
-            _mm256_storeu_ps(place, _mm256_fmadd_ps(window[t][half], _mm256_load_ps((const float *)w->factor[k1 / 256] + 8 * half), total));
+            const __m256 total = is_first ? _mm256_setzero_ps() : _mm256_loadu_ps(place);
+            _mm256_storeu_ps(place, _mm256_fmadd_ps(window[t][half], _mm256_load_ps((const float *)factor + 8 * half), total));
         }
 }
 
@@ -34,8 +35,7 @@ CK_INLINE void tile_total_avx2(const tile_weights *w, const int tokens, int64_t 
 CK_INLINE void tile_product(const tile_weights *w, const int sides, const int tokens, const int type, const ck_activations *x, int64_t token, int64_t k0,
                             int64_t columns, float *out, int64_t token_stride) {
     _Static_assert(CK_TILE_PANELS == 1 && CK_TILE_TOKENS <= 4, "a tile is one panel by up to four tokens");
-    (void)sides;
-    if (!tile_biased(type)) return tile_words_product(w, tokens, x, token, k0, columns, out, token_stride);
+    if (tile_is_words(type)) return tile_words_product(w, sides, tokens, x, token, k0, columns, out, token_stride);
     const uint8_t *codes = tile_activations(x, type) + token * x->stride + k0;
     const float *scales = x->scale + token * (x->padded / 32) + k0 / 32;
     const int block = type == CK_Q4 ? 16 : 32;
@@ -65,7 +65,7 @@ CK_INLINE void tile_product(const tile_weights *w, const int sides, const int to
                 for (int half = 0; half < 2; half++) window[t][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[t][half]), scale, window[t][half]);
             }
         }
-        tile_total_avx2(w, tokens, k0, k1, window, out, token_stride);
+        tile_total_avx2(&w->factor[k1 / 256], tokens, k0 + k1 == 0, window, out, token_stride);
     }
 }
 #endif

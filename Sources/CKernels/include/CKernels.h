@@ -47,7 +47,7 @@ typedef void (*ck_matmul)(const uint8_t *panel, int64_t panels, int64_t panel_by
                           const ck_activations *x, int64_t tokens, float *out, int64_t token_stride);
 // The same for many tokens; scratch: CK_TILE_SCRATCH bytes, 64-byte aligned. tiles give the same bits as matmul. requantized_tiles, which
 // only some sets have for some types (else NULL), give 128 columns a common scale first, see templates/tile_requantize.h.
-enum { CK_TILE_SCRATCH = 26 * 1024 };
+enum { CK_TILE_SCRATCH = 38 * 1024 };
 typedef void (*ck_tiles)(const uint8_t *panel, int64_t panels, int64_t panel_bytes, const uint8_t *grids, const ck_activations *x, int64_t tokens,
                          void *scratch, float *out, int64_t token_stride);
 

@@ -15,6 +15,14 @@ CK_INLINE i32x16 tile_sum(i32x16 acc, i32x16 w) { return bytes_dot(acc, bytes_se
 CK_INLINE int tile_biased(const int type) { (void)type; return 0; }
 CK_INLINE i32x16 tile_sum(i32x16 acc, i32x16 w) { (void)w; return acc; }
 #endif
+CK_INLINE int tile_is_words(const int type) {
+#if CK_TILE_WORDS
+    return !tile_biased(type);
+#else
+    (void)type;
+    return 0;
+#endif
+}
 CK_INLINE const uint8_t *tile_activations(const ck_activations *x, const int type) { return tile_biased(type) ? x->u : (const uint8_t *)x->q; }
 
 // What 128 columns from k on need besides their codes: block scales, and the sums of the blocks' codes.
@@ -94,7 +102,7 @@ CK_INLINE void tile_total(const tile_weights *w, const int sides, const int toke
         for (int t = 0; t < tokens; t++) {
             float *place = out + t * token_stride + 16 * s;
             f32x16 total = first ? lane_set(0) : lane_load(place);
-            lane_store(place, lane_fma(window[s][t], w->factor[k1 / 256][s], total));
+            lane_store(place, lane_fma(window[s][t], w->factor[k1 / 256 * CK_TILE_PANELS + s], total));
         }
 }
 

@@ -1,4 +1,4 @@
-// Stored panels times activations, for many tokens (prefill). Up to two panels by 512 columns are expanded once into signed
+// Stored panels times activations, for many tokens (prefill). Some panels by some columns, see tile_shape_of, are expanded once into signed
 // bytes, then multiplied with all tokens in register tiles of CK_TILE_PANELS x CK_TILE_TOKENS. Two ways:
 //   exact         the same operations per row as matmul.h, so the same bits
 //   requantized   q4 only, and only where CK_REQUANTIZE says that it pays: a row's 128 columns become 8-bit codes with one scale,
@@ -6,11 +6,15 @@
 // The totals wait in `out` between the pieces of 512 columns.
 
 enum { CK_TILE_COLUMNS = 512 };
+#if CK_TILE_WORDS
+// Values too large for 16-bit sums of products become words, four panels of 256 columns at once: see the set's own product.
+enum { CK_TILE_WORD_PANELS = 4, CK_TILE_WORD_COLUMNS = 256 };
+#endif
 typedef struct {
     union {
         int8_t codes[CK_TILE_COLUMNS / 4][CK_TILE_PANELS][64];  // [columns / 4][panel][row][4]
 #if CK_TILE_WORDS
-        int16_t words[CK_TILE_COLUMNS / 4][2][32];  // [columns / 4][even or odd columns][row][2], times the block scale, of one panel
+        int16_t words[CK_TILE_WORD_PANELS][CK_TILE_WORD_COLUMNS / 4][2][32];  // [panel][columns / 4][even, odd columns][row][2], times the block scale
 #endif
     };
     union {
@@ -18,7 +22,7 @@ typedef struct {
         i32x16 pair[CK_TILE_COLUMNS / 16][CK_TILE_PANELS];   // the same as a pair of equal words, where CK_SCALED_DOT multiplies integers with it
     };
     i32x16 start[CK_TILE_COLUMNS / 16][CK_TILE_PANELS];  // for activations biased by 128: what takes the bias off, [block][panel]; CK_SCALED_DOT: [32 columns][panel]
-    f32x16 factor[CK_TILE_COLUMNS / 256][CK_TILE_PANELS];  // [window][panel]
+    f32x16 factor[4];  // [window of 256 columns][panel]; words: [panel]
 } tile_weights;
 _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch holds the expanded panels");
 
@@ -27,10 +31,20 @@ _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch ho
 #include "tile_requantize.h"
 #endif
 
+// Panels and columns that are expanded at once.
+typedef struct { int panels, columns; } tile_shape;
+CK_INLINE tile_shape tile_shape_of(const int type) {
+#if CK_TILE_WORDS
+    if (tile_is_words(type)) return (tile_shape){CK_TILE_WORD_PANELS, CK_TILE_WORD_COLUMNS};
+#endif
+    (void)type;
+    return (tile_shape){CK_TILE_PANELS, CK_TILE_COLUMNS};
+}
+
 // Four columns of one panel.
 CK_INLINE void tile_store(tile_weights *w, int64_t group, const int side, const int type, i32x16 codes, i32x16 scale) {
 #if CK_TILE_WORDS
-    if (!tile_biased(type)) return tile_store_words(w, group, codes, scale);
+    if (tile_is_words(type)) return tile_store_words(w, group, side, codes, scale);
 #endif
     (void)type, (void)scale;
     bytes_store(w->codes[group][side], codes);
@@ -79,9 +93,9 @@ CK_INLINE void tile_expand(tile_weights *w, const int side, const uint8_t *panel
         if (requantize) tile_requantize(w, side, k, scales);
         else
 #endif
-            tile_scales(w, side, k, block, scales, sums);
+            if (!tile_is_words(type)) tile_scales(w, side, k, block, scales, sums);
         (void)requantize;
-        w->factor[k / 256][side] = window_factor(panel, padded, k0 + k);
+        w->factor[k / 256 * CK_TILE_PANELS + side] = window_factor(panel, padded, k0 + k);
     }
 }
 
@@ -106,8 +120,9 @@ CK_INLINE void tile_tokens(const tile_weights *w, const int sides, const int typ
 
 CK_INLINE void tile_panels(const uint8_t *panel, int64_t panel_bytes, const int sides, const int type, const int requantize, grid_lookup table,
                            const ck_activations *x, int64_t tokens, tile_weights *w, float *out, int64_t token_stride) {
-    for (int64_t k0 = 0; k0 < x->padded; k0 += CK_TILE_COLUMNS) {
-        const int64_t columns = x->padded - k0 < CK_TILE_COLUMNS ? x->padded - k0 : CK_TILE_COLUMNS;
+    const int64_t most = tile_shape_of(type).columns;
+    for (int64_t k0 = 0; k0 < x->padded; k0 += most) {
+        const int64_t columns = x->padded - k0 < most ? x->padded - k0 : most;
         for (int s = 0; s < sides; s++) tile_expand(w, s, panel + s * panel_bytes, type, requantize, table, x->padded, k0, columns);
         tile_tokens(w, sides, type, requantize, x, tokens, k0, columns, out, token_stride);
     }
@@ -122,10 +137,12 @@ CK_INLINE void tile_panels(const uint8_t *panel, int64_t panel_bytes, const int 
                                    int64_t tokens, void *scratch, float *out, int64_t token_stride) {                                      \
         const uint8_t none[64] = {0};                                                                                                      \
         const grid_lookup table = grid_load(type == CK_Q8 ? none : grids);                                                                  \
+        const int most = tile_shape_of(type).panels;                                                                                        \
         int64_t p = 0;                                                                                                                     \
-        for (; p + CK_TILE_PANELS <= panels; p += CK_TILE_PANELS)                                                                          \
-            tile_panels(panel + p * panel_bytes, panel_bytes, CK_TILE_PANELS, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride); \
-        for (; p < panels; p++) tile_panels(panel + p * panel_bytes, panel_bytes, 1, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride); \
+        for (; p + most <= panels; p += most)                                                                                               \
+            tile_panels(panel + p * panel_bytes, panel_bytes, most, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride); \
+        for (; p < panels; p++)                                                                                                             \
+            tile_panels(panel + p * panel_bytes, panel_bytes, 1, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride);   \
     }
 CK_TILES(exact_q8, CK_Q8, 0)
 CK_TILES(exact_q4, CK_Q4, 0)

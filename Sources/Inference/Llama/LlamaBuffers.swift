@@ -49,8 +49,8 @@ final class LlamaBuffers {
     static let tokensPerHeadItem = 16
     /// Queries that go over a key-value head's positions together when there are more tokens.
     static let queriesPerItem = 64
-    /// Panels whose products wait in a thread's own memory: few tokens, many tokens.
-    static let panelsPerUnit = 8, panelsPerTile = 2
+    /// Panels whose products wait in a thread's own memory: of few tokens; of many tokens, where units of the larger size are enough for all threads.
+    static let panelsPerUnit = 8, panelsPerTile = 4, panelsPerSmallTile = 2
 
     let view: View
     private var rows: [ActivationRows] = []

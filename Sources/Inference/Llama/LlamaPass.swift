@@ -108,7 +108,7 @@ struct LlamaPass {
 
     /// hidden += matrix x
     private func accumulate(_ matrix: MatrixView, of x: ActivationView, _ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
-        let size = unit
+        let size = unit(matrix.panels)
         let units = (matrix.panels + size - 1) / size
         team.share(units, chunk: chunk(units), phase: &phase, thread: thread) { range in
             for unit in range {
@@ -127,7 +127,7 @@ struct LlamaPass {
     private func gateAndUp(_ weights: UnsafePointer<LlamaLayerView>, _ mine: LlamaBuffers.ThreadView, _ thread: Int, _ phase: inout Int) {
         let x = normalized(weights.pointee.feedForwardNorm, rows: 0..<count, mine, thread, &phase)
         let (gate, up) = (weights.pointee.gate, weights.pointee.up)
-        let size = unit
+        let size = unit(gate.panels)
         let units = (gate.panels + size - 1) / size
         team.share(units, chunk: chunk(units), phase: &phase, thread: thread) { range in
             for unit in range {
@@ -164,8 +164,11 @@ struct LlamaPass {
         }
     }
 
-    /// Panels whose products a thread keeps to itself before they go on.
-    private var unit: Int { count <= LlamaBuffers.tokensPerHeadItem ? LlamaBuffers.panelsPerUnit : LlamaBuffers.panelsPerTile }
+    /// Of a matrix with so many panels, those whose products a thread keeps to itself before they go on.
+    private func unit(_ panels: Int) -> Int {
+        if count <= LlamaBuffers.tokensPerHeadItem { return LlamaBuffers.panelsPerUnit }
+        return panels >= LlamaBuffers.panelsPerTile * team.threads * 8 ? LlamaBuffers.panelsPerTile : LlamaBuffers.panelsPerSmallTile
+    }
 
     /// What a thread takes at a time: small enough that a thread which stalls leaves little behind.
     private func chunk(_ count: Int) -> Int { max(1, count / (team.threads * 16)) }
