@@ -77,11 +77,11 @@ typedef struct { __m256i block[2]; } scales_q4;
 CK_INLINE scales_q4 prepare_q4(const int8_t *scales) { return (scales_q4){{eight_repeated(scales), eight_repeated(scales + 16)}}; }
 // Words 256 s, four of row `row` and four of the next in the lower lane, of rows + 4 in the upper one: one shuffle puts the byte s into the
 // upper half of every word. Sums of 32 columns times 256 are below 2^31; the activation scale, 0 or above 2^-107, takes the 256 off exactly.
-CK_INLINE __m256 activation_scale_q4(__m256 scale) { return _mm256_mul_ps(scale, _mm256_set1_ps(1.0f / 256)); }
 CK_INLINE __m256i two_rows(__m256i scales, const int row) {
     const char a = (char)row, b = (char)(row + 1), c = (char)(row + 4), d = (char)(row + 5), o = -1;
     return _mm256_shuffle_epi8(scales, _mm256_setr_epi8(o, a, o, a, o, a, o, a, o, b, o, b, o, b, o, b, o, c, o, c, o, c, o, c, o, d, o, d, o, d, o, d));
 }
+CK_INLINE __m256 activation_scale_q4(__m256 scale) { return _mm256_mul_ps(scale, _mm256_set1_ps(1.0f / 256)); }
 // Pair sums of two rows in each lane, a and b, to sums of four: four words of a, then four of b, in each lane. They fit 16 bits once the grid's
 // zero point is taken off, so wrapping in between does no harm. With that, half as many multiplications by block scales widen the sums.
 CK_INLINE __m256i four_sums(__m256i a, __m256i b, __m256i correction) {
