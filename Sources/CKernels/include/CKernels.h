@@ -28,7 +28,7 @@ typedef struct {
     double signal[16], noise[16], row_product[16], stored, product, largest;
 } ck_panel_errors;
 
-// The most tokens for which ck_matmul is meant, and that it takes of quantized types; and the bytes of 32 columns in `lanes`.
+// Up to CK_FEW_TOKENS tokens ck_matmul is faster than ck_tiles, for quantized types; CK_LANE_BYTES: of 32 columns in `lanes`.
 enum { CK_FEW_TOKENS = 5, CK_LANE_BYTES = 48 };
 // Activations of `tokens` tokens, each row `padded` values. q, scale and sum are used by quantized types, x by float types.
 typedef struct {
@@ -37,7 +37,7 @@ typedef struct {
     const float *scale;    // [token][padded / 32]
     const int32_t *sum;    // [token][padded / 16], sum of q over 16 columns
     const uint8_t *u;      // [token][stride], q + 128; used for many tokens
-    const uint8_t *lanes;  // [token][padded / 32][CK_LANE_BYTES], what `arrange` made of q for up to CK_FEW_TOKENS tokens; used for few tokens
+    const uint8_t *lanes;  // [token][padded / 32][CK_LANE_BYTES], what `arrange` made of q; used by ck_matmul only
     int64_t padded;        // columns, multiple of 128
     int64_t stride;        // bytes between rows of q and of u, multiple of 64; not near a multiple of 2048, see ActivationRows
 } ck_activations;

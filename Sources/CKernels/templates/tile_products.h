@@ -15,6 +15,7 @@ CK_INLINE i32x16 tile_sum(i32x16 acc, i32x16 w) { return bytes_dot(acc, bytes_se
 CK_INLINE int tile_biased(const int type) { (void)type; return 0; }
 CK_INLINE i32x16 tile_sum(i32x16 acc, i32x16 w) { (void)w; return acc; }
 #endif
+// Whether values become words, times the block scale, as they are expanded: see CK_TILE_WORD_PANELS.
 CK_INLINE int tile_is_words(const int type) {
 #if CK_TILE_WORDS
     return !tile_biased(type);

@@ -24,6 +24,7 @@ typedef struct {
     i32x16 start[CK_TILE_COLUMNS / 16][CK_TILE_PANELS];  // for activations biased by 128: what takes the bias off, [block][panel]; CK_SCALED_DOT: [32 columns][panel]
     f32x16 factor[4];  // [window of 256 columns][panel]; words: [panel]
 } tile_weights;
+_Static_assert(CK_TILE_COLUMNS / 256 * CK_TILE_PANELS <= 4, "as many factors as windows of panels");
 _Static_assert(sizeof(tile_weights) <= CK_TILE_SCRATCH, "the caller's scratch holds the expanded panels");
 
 #include "tile_products.h"
@@ -141,8 +142,11 @@ CK_INLINE void tile_panels(const uint8_t *panel, int64_t panel_bytes, const int 
         int64_t p = 0;                                                                                                                     \
         for (; p + most <= panels; p += most)                                                                                               \
             tile_panels(panel + p * panel_bytes, panel_bytes, most, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride); \
-        for (; p < panels; p++)                                                                                                             \
-            tile_panels(panel + p * panel_bytes, panel_bytes, 1, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride);   \
+        /* words: what is left at once, as the product goes over the panels one by one; else `sides` must be a constant */                  \
+        for (int64_t rest; p < panels; p += rest) {                                                                                         \
+            rest = tile_is_words(type) ? panels - p : 1;                                                                                    \
+            tile_panels(panel + p * panel_bytes, panel_bytes, (int)rest, type, requantize, table, x, tokens, scratch, out + 16 * p, token_stride); \
+        }                                                                                                                                   \
     }
 CK_TILES(exact_q8, CK_Q8, 0)
 CK_TILES(exact_q4, CK_Q4, 0)
