@@ -23,4 +23,10 @@ extension LlamaConfiguration {
         if case .linear(let factor) = ropeScaling { stretched = Int(Double(contextLength) * min(factor, 1024)) }
         return max(stretched, Self.contextExcess * contextLength, baseContext ?? 2, 2)
     }
+
+    /// Why a context of so many positions cannot be run with this model; nil if it can.
+    package func contextFault(_ positions: Int) -> String? {
+        guard positions > largestContext else { return nil }
+        return "--context: \(positions) positions, expected at most \(largestContext): the model's config.json says that it was made for \(contextLength); choose fewer"
+    }
 }

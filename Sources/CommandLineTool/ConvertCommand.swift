@@ -99,10 +99,10 @@ struct ConvertCommand: ParsableCommand {
                 folder: folder, output: output, types: request,
                 weighting: ErrorWeighting(feedsBack: feedback ?? (calibration != nil || request.isMixed), weighsColumns: !noImportance,
                     fitsGrids: fitGrids ?? (calibration != nil)), calibration: calibration, sensitivities: sensitivities,
-                chatFormat: chatFormat, isDryRun: dryRun)
+                chatFormat: chatFormat, context: context, isDryRun: dryRun)
             .check(kernels: kernels, threads: threads ?? CPUFacts().defaultThreads)
             for note in plan.model.notes { Terminal.note("quern: note: \(note)") }
-            // What could not be run afterwards is not planned.
+            // For its notes
             if let context { _ = try ContextChoice(requested: context, configuration: plan.model.configuration) }
             if let mixture = plan.types.mixture {
                 Terminal.note("quern: note: types are mixed; sensitivities: \(mixture.basis)")

@@ -16,12 +16,14 @@ package struct Preflight {
     package var sensitivities: String?
     /// The chat format to record, by name; nil for what the checkpoint says.
     package var chatFormat: String?
+    /// Positions that the converted model shall be run with, if that is known; nothing that could not be run afterwards is planned.
+    package var context: Int?
     /// Nothing is written or removed, so the output may be in the way of nothing.
     package var isDryRun: Bool
 
     package init(
         folder: String, output: String, types: TypeRequest, weighting: ErrorWeighting = ErrorWeighting(), calibration: String? = nil,
-        sensitivities: String? = nil, chatFormat: String? = nil, isDryRun: Bool
+        sensitivities: String? = nil, chatFormat: String? = nil, context: Int? = nil, isDryRun: Bool
     ) {
         self.folder = folder
         self.output = output
@@ -30,6 +32,7 @@ package struct Preflight {
         self.calibration = calibration
         self.sensitivities = sensitivities
         self.chatFormat = chatFormat
+        self.context = context
         self.isDryRun = isDryRun
     }
 
@@ -40,6 +43,7 @@ package struct Preflight {
         let nameIsUsable = passes(&faults) { () throws(FileError) in try OutputFile.checkName(output) }
         let folderIsThere = nameIsUsable && passes(&faults) { () throws(FileError) in try OutputFile.checkFolder(output) }
         if nameIsUsable { checkOutput(model, &faults) }
+        if let context, let fault = model?.configuration.contextFault(context) { faults.append(fault) }
         var weighting = weighting
         if let calibration { weighting.calibration = CalibrationCheck(path: calibration).open(for: model, &faults) }
         let measured = sensitivities.flatMap { SensitivityCheck(path: $0).open(for: model, &faults) }

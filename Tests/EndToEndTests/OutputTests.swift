@@ -88,6 +88,9 @@ import Testing
         let run = try QuernProcess.run("convert", QuernProcess.fixture, "--dry-run", "--context", "4097")
         #expect(run.code == 1 && run.errors.contains("--context: 4097 positions, expected at most 4096"), "\(run.errors)")
         #expect(try QuernProcess.run("convert", QuernProcess.fixture, "--dry-run", "--context", "4096").code == 0)
+        // with everything else that is wrong, and before a mixture is chosen
+        let both = try QuernProcess.run("convert", QuernProcess.fixture, "--target-bpw", "4.8", "--context", "4097", "-o", "/missing/x.quern")
+        #expect(both.errors.contains("2 faults") && both.errors.contains("4097 positions") && both.errors.contains("/missing does not exist"))
     }
 
     /// What may not be looked at is not called missing. The superuser may look at everything.

@@ -10,11 +10,8 @@ struct ContextChoice {
             positions = configuration.defaultContext
             return
         }
-        let said = configuration.contextLength, most = configuration.largestContext
-        guard requested <= most else {
-            throw ConversionError(
-                "--context: \(requested) positions, expected at most \(most): the model's config.json says that it was made for \(said); choose fewer")
-        }
+        if let fault = configuration.contextFault(requested) { throw ConversionError(fault) }
+        let said = configuration.contextLength
         positions = requested
         if let base = configuration.baseContext, requested > said, requested <= base {
             Terminal.note("context \(requested): config.json says \(said), but the model's base, LLaMA-2-70B, was trained on \(base)")
