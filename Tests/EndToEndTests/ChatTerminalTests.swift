@@ -55,6 +55,11 @@ import Testing
         terminal.type("half a li")
         #expect(terminal.wait(for: "half a li"))
         kill(terminal.process.processIdentifier, number)
+        // The system and the shell both say that a terminal was closed.
+        if number == SIGHUP {
+            usleep(1000)
+            kill(terminal.process.processIdentifier, number)
+        }
         #expect(terminal.waitForEnd() == 128 + number)
         #expect(terminal.isUsual && terminal.shown.contains("\u{1B}[?2004l"))
         #expect(try scratch.names().contains("s.qses"))
@@ -84,15 +89,18 @@ import Testing
         #expect(terminal.isUsual)
     }
 
-    @Test func aHungUpTerminalEndsTheChat() throws {
+    /// The terminal may be gone before the program hears of it by a signal.
+    @Test(arguments: [true, false])
+    func aHungUpTerminalEndsTheChat(bySignal: Bool) throws {
         let scratch = try Scratch()
         let process: Process
         do {
-            let terminal = try terminal(scratch)
+            let terminal = try terminal(scratch, ["--session", scratch.path("s.qses")])
             process = terminal.process
-            kill(process.processIdentifier, SIGHUP)
+            if bySignal { kill(process.processIdentifier, SIGHUP) }
         }
         process.waitUntilExit()
         #expect(process.terminationStatus == 129)
+        #expect(try scratch.names().contains("s.qses"))
     }
 }

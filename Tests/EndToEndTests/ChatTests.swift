@@ -113,4 +113,17 @@ import Testing
         #expect(try scratch.text("code") == "0\n")
         #expect(try scratch.names().contains("s.qses"))
     }
+    /// What was computed is kept when an answer cannot be written.
+    @Test func fullOutputKeepsTheSession() throws {
+        let scratch = try Scratch()
+        let file = try converted(scratch)
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", "echo 'The command' | \(QuernProcess.binary) chat \(file) --chat-format plain -n 4 --session \(scratch.path("s.qses")) >/dev/full"]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        #expect(try scratch.names().contains("s.qses"))
+    }
 }

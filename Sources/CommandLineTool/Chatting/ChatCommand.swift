@@ -71,6 +71,8 @@ struct ChatCommand: ParsableCommand {
             var loop = ChatLoop(conversation: conversation, isTerminal: isTerminal, isVerbose: verbose)
             RawTerminal.catchSignals(interruptEnds: !isTerminal)
             defer { RawTerminal.leave() }
+            // What was said before it is kept all the same.
+            var failure: (any Error)?
             do {
                 if isTerminal {
                     Terminal.note("\(AtomicFileWriter.split(file).name), \(chosen.format.name), context \(context); /help lists the commands, Control-D ends")
@@ -82,13 +84,14 @@ struct ChatCommand: ParsableCommand {
                     var input = PipeInput()
                     try loop.run(&input)
                 }
-            } catch is ChatEnd {}
+            } catch is ChatEnd {} catch { failure = error }
             RawTerminal.leave()
             if let kept {
                 conversation.dropUnusedCache()
                 try kept.save(conversation.generator, conversation: conversation.transcript.document)
                 if isTerminal || verbose { Terminal.note("the conversation is kept in \(kept.path)") }
             }
+            if let failure { throw failure }
             if let number = RawTerminal.endingSignal { throw ExitCode(128 + number) }
         }
     }

@@ -9,7 +9,7 @@ protocol ChatInput {
     var history: History { get }
 }
 
-/// A person at a terminal.
+/// A person at a terminal. When the terminal goes away, the chat ends as on a hang-up.
 struct TerminalInput: ChatInput {
     private var editor: LineEditor
 
@@ -21,7 +21,7 @@ struct TerminalInput: ChatInput {
     var history: History { editor.history }
 
     mutating func next() throws -> String? {
-        try RawTerminal.enter(.editing)
+        try enter(.editing)
         _ = RawTerminal.takeInterrupt()
         while true {
             // The window may have changed during the answer.
@@ -46,7 +46,7 @@ struct TerminalInput: ChatInput {
             }
             switch event! {
             case .line(let line):
-                try RawTerminal.enter(.answering)
+                try enter(.answering)
                 return line
             case .endOfInput: return nil
             case .interrupt(let wasEmpty): if wasEmpty { Terminal.note("(Control-D or /exit ends the chat)") }
@@ -63,7 +63,16 @@ struct TerminalInput: ChatInput {
     }
 
     private func show(_ output: String) throws {
-        if !output.isEmpty, try !OutputText.write(output) { throw ChatEnd.outputClosed }
+        if !output.isEmpty { try orHangUp { guard try OutputText.write(output) else { throw ChatEnd.outputClosed } } }
+    }
+
+    private func enter(_ state: RawTerminal.State) throws { try orHangUp { try RawTerminal.enter(state) } }
+
+    private func orHangUp(_ body: () throws -> Void) throws {
+        do { try body() } catch {
+            RawTerminal.noteHangUp()
+            throw ChatEnd.outputClosed
+        }
     }
 
     /// Bytes of the terminal; nil when it is gone or the program is to end.
@@ -83,7 +92,10 @@ struct TerminalInput: ChatInput {
             }
             let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
             if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
-            return count > 0 ? Array(buffer[..<count]) : nil
+            if count > 0 { return Array(buffer[..<count]) }
+            // Control-D is a key here.
+            RawTerminal.noteHangUp()
+            return nil
         }
     }
 }

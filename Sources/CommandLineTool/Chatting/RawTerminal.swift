@@ -8,6 +8,7 @@ private nonisolated(unsafe) var answeringMode = termios()
 private let state = Atomic(RawTerminal.State.usual.rawValue)
 private let interrupts = Atomic(0)
 private let ending = Atomic<Int32>(0)
+private let isHungUp = Atomic(false)
 private let changes = Atomic(0)
 private let continuations = Atomic(0)
 /// What signals did before, by their numbers.
@@ -93,8 +94,11 @@ enum RawTerminal {
     /// The signal that asked the program to end.
     static var endingSignal: Int32? {
         let number = ending.load(ordering: .relaxed)
-        return number == 0 ? nil : number
+        return number != 0 ? number : isHungUp.load(ordering: .relaxed) ? SIGHUP : nil
     }
+
+    /// The terminal is gone: its input ends, or its output fails. The signal that says so goes to any thread and may come after that.
+    static func noteHangUp() { isHungUp.store(true, ordering: .relaxed) }
 
     /// Whether the window has another size, or the program went on after a stop.
     static func takeChange() -> Bool { changes.exchange(0, ordering: .relaxed) > 0 }
@@ -116,8 +120,9 @@ enum RawTerminal {
         for number in interruptEnds ? [SIGINT, SIGTERM, SIGHUP, SIGQUIT] : [SIGTERM, SIGHUP, SIGQUIT] {
             on(number) { number in
                 RawTerminal.restore()
-                // The answer ends after its next token, and what is to be saved is saved; the second time there is no waiting.
-                if ending.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+                // The answer ends after its next token, and what is to be saved is saved; the second time there is no waiting. A terminal that
+                // is closed may send more than one hang-up, from the system and from the shell.
+                if ending.exchange(number, ordering: .relaxed) != 0, number != SIGHUP { _exit(128 + number) }
                 RawTerminal.wakeUp()
             }
         }
