@@ -84,24 +84,34 @@ CK_INLINE float exponentiate(float *scores, int64_t visible, int64_t end, float 
     return lane_sum(sum);
 }
 
-// 32 columns of the mix of values: sum over positions of weight x value, in order.
-CK_INLINE void mix_values(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const float *weights,
-                          const int tokens, float *mixed) {
+// 16 x parts columns (parts is 1 or 2) of the mix of values: sum over positions of weight x value, in order.
+CK_INLINE void mix_columns(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const int parts, const float *weights,
+                           const int tokens, float *mixed) {
     f32x16 sum[CK_ATTEND_TILE][2];
-    for (int t = 0; t < tokens; t++) sum[t][0] = sum[t][1] = lane_set(0);
+    for (int t = 0; t < tokens; t++)
+        for (int part = 0; part < parts; part++) sum[t][part] = lane_set(0);
     for (int64_t i = 0; i < count; i++) {
-        f32x16 a = cache_load(cache->values, element, (first + i) * cache->width + d);
-        f32x16 b = cache_load(cache->values, element, (first + i) * cache->width + d + 16);
+        f32x16 value[2];
+        for (int part = 0; part < parts; part++) value[part] = cache_load(cache->values, element, (first + i) * cache->width + d + 16 * part);
         for (int t = 0; t < tokens; t++) {
             f32x16 w = lane_set(weights[t * CK_ATTEND_CHUNK + i]);
-            sum[t][0] = lane_fma(w, a, sum[t][0]);
-            sum[t][1] = lane_fma(w, b, sum[t][1]);
+            for (int part = 0; part < parts; part++) sum[t][part] = lane_fma(w, value[part], sum[t][part]);
         }
     }
-    for (int t = 0; t < tokens; t++) {
-        lane_store(mixed + t * cache->width + d, sum[t][0]);
-        lane_store(mixed + t * cache->width + d + 16, sum[t][1]);
-    }
+    for (int t = 0; t < tokens; t++)
+        for (int part = 0; part < parts; part++) lane_store(mixed + t * cache->width + d + 16 * part, sum[t][part]);
+}
+
+// Queries whose sums of 32 columns stay in registers, beside the values and a weight.
+#if CK_ISA_AVX512 || CK_ISA_AVX512BW
+enum { CK(attend_wide) = 8 };
+#else
+enum { CK(attend_wide) = 2 };
+#endif
+CK_INLINE void mix_values(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const float *weights,
+                          const int tokens, float *mixed) {
+    const int parts = tokens > CK(attend_wide) ? 1 : 2;
+    for (int part = 0; part < 2; part += parts) mix_columns(cache, element, first, count, d + 16 * part, parts, weights, tokens, mixed);
 }
 
 // One chunk's softmax joins the state: the larger of the two maxima becomes the common one. A fresh state has most = -infinity.
