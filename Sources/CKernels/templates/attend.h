@@ -6,6 +6,7 @@
 // chunk the softmax over its own largest score, then the chunk joins what came before (see merge_state).
 
 CK_INLINE f32x16 lane_from_i8(const void *p) { i8x16 v; memcpy(&v, p, 16); return __builtin_convertvector(__builtin_convertvector(v, i32x16), f32x16); }
+CK_INLINE int64_t element_bytes(const int element) { return element == CK_CACHE_F16 ? 2 : element == CK_CACHE_F32 ? 4 : 1; }
 CK_INLINE f32x16 cache_load(const void *p, const int element, int64_t at) {
     return element == CK_CACHE_F16 ? lane_from_f16((const uint16_t *)p + at)
          : element == CK_CACHE_F32 ? lane_load((const float *)p + at) : lane_from_i8((const int8_t *)p + at);
@@ -37,9 +38,15 @@ static void CK(store_position)(const ck_cache_head *cache, int64_t position, con
     }
 }
 
+// What will be read next is fetched at the pace of what is read now: the values of a chunk while its keys are scored, the next chunk's keys
+// while its values are mixed. Both have the same bytes per position. `place` is where in the cache the reader is, in elements.
+CK_INLINE void fetch_ahead(const void *ahead, const int element, int64_t place) {
+    __builtin_prefetch((const void *)((uintptr_t)ahead + (uintptr_t)(place * element_bytes(element))), 0, 3);
+}
+
 // Scores of `tokens` queries (a constant) against `panels` panels (a constant) from one on: dots over the head's width, in order.
 CK_INLINE void score_panels(const ck_cache_head *cache, const int element, int64_t panel, const int panels, const float *queries, const int tokens,
-                            float scale, float *scores) {
+                            float scale, const void *ahead, float *scores) {
     const int64_t width = cache->width;
     f32x16 total[CK_ATTEND_TILE][CK_ATTEND_TILE];
     for (int p = 0; p < panels; p++)
@@ -50,7 +57,11 @@ CK_INLINE void score_panels(const ck_cache_head *cache, const int element, int64
             for (int t = 0; t < tokens; t++) dot[p][t] = element == CK_CACHE_Q8 ? lane_set(0) : total[p][t];
         for (int64_t d = d0; d < d0 + 32; d++) {
             f32x16 key[CK_ATTEND_TILE];
-            for (int p = 0; p < panels; p++) key[p] = cache_load(cache->keys, element, (panel + p) * 16 * width + 16 * d);
+            for (int p = 0; p < panels; p++) {
+                const int64_t place = (panel + p) * 16 * width + 16 * d;
+                key[p] = cache_load(cache->keys, element, place);
+                fetch_ahead(ahead, element, place);
+            }
             for (int t = 0; t < tokens; t++) {
                 f32x16 q = lane_set(queries[t * width + d]);
                 for (int p = 0; p < panels; p++) dot[p][t] = lane_fma(key[p], q, dot[p][t]);
@@ -86,12 +97,13 @@ CK_INLINE float exponentiate(float *scores, int64_t visible, int64_t end, float 
 
 // 16 x parts columns (parts is 1 or 2) of the mix of values: sum over positions of weight x value, in order.
 CK_INLINE void mix_columns(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const int parts, const float *weights,
-                           const int tokens, float *mixed) {
+                           const int tokens, const void *ahead, float *mixed) {
     f32x16 sum[CK_ATTEND_TILE][2];
     for (int t = 0; t < tokens; t++)
         for (int part = 0; part < parts; part++) sum[t][part] = lane_set(0);
     for (int64_t i = 0; i < count; i++) {
         f32x16 value[2];
+        fetch_ahead(ahead, element, (first + i) * cache->width + d);
         for (int part = 0; part < parts; part++) value[part] = cache_load(cache->values, element, (first + i) * cache->width + d + 16 * part);
         for (int t = 0; t < tokens; t++) {
             f32x16 w = lane_set(weights[t * CK_ATTEND_CHUNK + i]);
@@ -109,9 +121,9 @@ enum { CK(attend_wide) = 8 };
 enum { CK(attend_wide) = 2 };
 #endif
 CK_INLINE void mix_values(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const float *weights,
-                          const int tokens, float *mixed) {
+                          const int tokens, const void *ahead, float *mixed) {
     const int parts = tokens > CK(attend_wide) ? 1 : 2;
-    for (int part = 0; part < 2; part += parts) mix_columns(cache, element, first, count, d + 16 * part, parts, weights, tokens, mixed);
+    for (int part = 0; part < 2; part += parts) mix_columns(cache, element, first, count, d + 16 * part, parts, weights, tokens, ahead, mixed);
 }
 
 // One chunk's softmax joins the state: the larger of the two maxima becomes the common one. A fresh state has most = -infinity.
@@ -128,18 +140,21 @@ CK_INLINE void merge_state(float *most, float *sum, float *mix, float chunk_most
 
 // `tokens` queries (a constant) against the chunk that starts at `first`.
 CK_INLINE void attend_chunk(const ck_cache_head *cache, const int element, const float *queries, const int32_t *visible, const int tokens, int64_t first,
-                            float scale, float *scratch, float *most, float *sum, float *mix) {
+                            const int fetching, float scale, float *scratch, float *most, float *sum, float *mix) {
     enum { chunk = CK_ATTEND_CHUNK };
     float *scores = scratch, *weights = scratch + chunk * CK_ATTEND_TILE, *mixed = scratch + 2 * chunk * CK_ATTEND_TILE;
     int64_t count = 0;
     for (int t = 0; t < tokens; t++) count = visible[t] - first > count ? visible[t] - first : count;
     if (count <= 0) return;
     if (count > chunk) count = chunk;
+    // What the first queries have fetched is there for the others.
+    const void *values = fetching ? cache->values : cache->keys;
+    const void *keys = fetching ? (const char *)cache->keys + chunk * cache->width * element_bytes(element) : cache->values;
     const int64_t panels = (count + 15) / 16;
     const int step = CK_ATTEND_TILE / tokens;
     int64_t p = 0;
-    for (; p + step <= panels; p += step) score_panels(cache, element, first / 16 + p, step, queries, tokens, scale, scores + 16 * p);
-    for (; p < panels; p++) score_panels(cache, element, first / 16 + p, 1, queries, tokens, scale, scores + 16 * p);
+    for (; p + step <= panels; p += step) score_panels(cache, element, first / 16 + p, step, queries, tokens, scale, values, scores + 16 * p);
+    for (; p < panels; p++) score_panels(cache, element, first / 16 + p, 1, queries, tokens, scale, values, scores + 16 * p);
     float largest[CK_ATTEND_TILE], sums[CK_ATTEND_TILE];
     int64_t seen[CK_ATTEND_TILE];
     for (int t = 0; t < tokens; t++) {
@@ -160,7 +175,7 @@ CK_INLINE void attend_chunk(const ck_cache_head *cache, const int element, const
             }
             w = weights;
         }
-        mix_values(cache, element, first, count, d, w, tokens, mixed);
+        mix_values(cache, element, first, count, d, w, tokens, keys, mixed);
     }
     for (int t = 0; t < tokens; t++)
         if (seen[t] > 0) merge_state(most + t, sum + t, mix + t * cache->width, largest[t], sums[t], mixed + t * cache->width, cache->width);
@@ -173,7 +188,7 @@ CK_INLINE void attend_element(const ck_cache_head *cache, const int element, con
         int64_t t = 0;
 #define CK_ATTEND_STEP(n) \
         for (; t + (n) <= count; t += (n)) \
-            attend_chunk(cache, element, queries + t * width, visible + t, n, at, scale, scratch, most + t, sum + t, mix + t * width)
+            attend_chunk(cache, element, queries + t * width, visible + t, n, at, t == 0, scale, scratch, most + t, sum + t, mix + t * width)
         CK_ATTEND_STEP(CK_ATTEND_TILE);
         CK_ATTEND_STEP(2);
         CK_ATTEND_STEP(1);
