@@ -19,14 +19,24 @@ CK_INLINE rounded_block quantize_block(const float *v, int8_t *q, float *scale) 
     memcpy(q + 16, &bb, 16);
     return r;
 }
+CK_INLINE void quantize_activations_32(const float *v, int8_t *q, uint8_t *u, float *scale, int32_t *sum) {
+    rounded_block r = quantize_block(v, q, scale);
+    sum[0] = __builtin_reduce_add(r.low);
+    sum[1] = __builtin_reduce_add(r.high);
+    for (int i = 0; i < 32; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, q + i, 8);
+        eight ^= 0x8080808080808080u;
+        memcpy(u + i, &eight, 8);
+    }
+}
 static void CK(quantize_activations)(const float *x, int64_t columns, int64_t padded, int8_t *q, uint8_t *u, float *scale, int32_t *sum) {
-    for (int64_t k = 0; k < padded; k += 32) {
+    int64_t k = 0;
+    for (; k + 32 <= columns; k += 32) quantize_activations_32(x + k, q + k, u + k, scale + k / 32, sum + k / 16);
+    for (; k < padded; k += 32) {
         float v[32] = {0};
-        if (k < columns) memcpy(v, x + k, (size_t)(columns - k < 32 ? columns - k : 32) * 4);
-        rounded_block r = quantize_block(v, q + k, scale + k / 32);
-        sum[k / 16] = __builtin_reduce_add(r.low);
-        sum[k / 16 + 1] = __builtin_reduce_add(r.high);
-        for (int64_t i = k; i < k + 32; i++) u[i] = (uint8_t)q[i] ^ 0x80;
+        if (k < columns) memcpy(v, x + k, (size_t)(columns - k) * 4);
+        quantize_activations_32(v, q + k, u + k, scale + k / 32, sum + k / 16);
     }
 }
 
