@@ -40,13 +40,13 @@ static void CK(store_position)(const ck_cache_head *cache, int64_t position, con
 
 // What will be read next is fetched at the pace of what is read now: the values of a chunk while its keys are scored, the next chunk's keys
 // while its values are mixed. Both have the same bytes per position. `place` is where in the cache the reader is, in elements.
-CK_INLINE void fetch_ahead(const void *ahead, const int element, int64_t place) {
-    __builtin_prefetch((const void *)((uintptr_t)ahead + (uintptr_t)(place * element_bytes(element))), 0, 3);
+CK_INLINE void fetch_ahead(uintptr_t ahead, const int element, int64_t place) {
+    __builtin_prefetch((const void *)(ahead + (uintptr_t)(place * element_bytes(element))), 0, 3);
 }
 
 // Scores of `tokens` queries (a constant) against `panels` panels (a constant) from one on: dots over the head's width, in order.
 CK_INLINE void score_panels(const ck_cache_head *cache, const int element, int64_t panel, const int panels, const float *queries, const int tokens,
-                            float scale, const void *ahead, float *scores) {
+                            float scale, uintptr_t ahead, float *scores) {
     const int64_t width = cache->width;
     f32x16 total[CK_ATTEND_TILE][CK_ATTEND_TILE];
     for (int p = 0; p < panels; p++)
@@ -97,7 +97,7 @@ CK_INLINE float exponentiate(float *scores, int64_t visible, int64_t end, float 
 
 // 16 x parts columns (parts is 1 or 2) of the mix of values: sum over positions of weight x value, in order.
 CK_INLINE void mix_columns(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const int parts, const float *weights,
-                           const int tokens, const void *ahead, float *mixed) {
+                           const int tokens, uintptr_t ahead, float *mixed) {
     f32x16 sum[CK_ATTEND_TILE][2];
     for (int t = 0; t < tokens; t++)
         for (int part = 0; part < parts; part++) sum[t][part] = lane_set(0);
@@ -121,7 +121,7 @@ enum { CK(attend_wide) = 8 };
 enum { CK(attend_wide) = 2 };
 #endif
 CK_INLINE void mix_values(const ck_cache_head *cache, const int element, int64_t first, int64_t count, int64_t d, const float *weights,
-                          const int tokens, const void *ahead, float *mixed) {
+                          const int tokens, uintptr_t ahead, float *mixed) {
     const int parts = tokens > CK(attend_wide) ? 1 : 2;
     for (int part = 0; part < 2; part += parts) mix_columns(cache, element, first, count, d + 16 * part, parts, weights, tokens, ahead, mixed);
 }
@@ -148,13 +148,14 @@ CK_INLINE void attend_chunk(const ck_cache_head *cache, const int element, const
     if (count <= 0) return;
     if (count > chunk) count = chunk;
     // What the first queries have fetched is there for the others.
-    const void *values = fetching ? cache->values : cache->keys;
-    const void *keys = fetching ? (const char *)cache->keys + chunk * cache->width * element_bytes(element) : cache->values;
+    const uintptr_t keys = (uintptr_t)cache->keys, values = (uintptr_t)cache->values;
+    const uintptr_t while_scoring = fetching ? values : keys;
+    const uintptr_t while_mixing = fetching ? keys + (uintptr_t)(chunk * cache->width * element_bytes(element)) : values;
     const int64_t panels = (count + 15) / 16;
     const int step = CK_ATTEND_TILE / tokens;
     int64_t p = 0;
-    for (; p + step <= panels; p += step) score_panels(cache, element, first / 16 + p, step, queries, tokens, scale, values, scores + 16 * p);
-    for (; p < panels; p++) score_panels(cache, element, first / 16 + p, 1, queries, tokens, scale, values, scores + 16 * p);
+    for (; p + step <= panels; p += step) score_panels(cache, element, first / 16 + p, step, queries, tokens, scale, while_scoring, scores + 16 * p);
+    for (; p < panels; p++) score_panels(cache, element, first / 16 + p, 1, queries, tokens, scale, while_scoring, scores + 16 * p);
     float largest[CK_ATTEND_TILE], sums[CK_ATTEND_TILE];
     int64_t seen[CK_ATTEND_TILE];
     for (int t = 0; t < tokens; t++) {
@@ -175,7 +176,7 @@ CK_INLINE void attend_chunk(const ck_cache_head *cache, const int element, const
             }
             w = weights;
         }
-        mix_values(cache, element, first, count, d, w, tokens, keys, mixed);
+        mix_values(cache, element, first, count, d, w, tokens, while_mixing, mixed);
     }
     for (int t = 0; t < tokens; t++)
         if (seen[t] > 0) merge_state(most + t, sum + t, mix + t * cache->width, largest[t], sums[t], mixed + t * cache->width, cache->width);

@@ -77,7 +77,7 @@ struct ChatCommand: ParsableCommand {
                 if isTerminal {
                     Terminal.note("\(AtomicFileWriter.split(file).name), \(chosen.format.name), context \(context); /help lists the commands, Control-D ends")
                     var input = TerminalInput(history: try historyFile?.read() ?? History(), completions: SlashCommand.table.map(\.name))
-                    try loop.run(&input)
+                    do { try loop.run(&input) } catch is ChatEnd {}
                     RawTerminal.leave()
                     try historyFile?.write(input.history)
                 } else {
