@@ -85,6 +85,9 @@ import Tokenization
             let logits = try session.append(tokens[...], logits: .all)
             for row in tokens.indices { values += UnsafeBufferPointer(start: logits + row * session.logitsStride, count: tiny.model.shape.vocabulary) }
         }
+        // On a busy machine all passes may be over before the stream's threads run at all; they go on all the same.
+        let end = ContinuousClock.now + .seconds(60)
+        while let stream = session.weightStream, stream.streamed <= 1_000_000, ContinuousClock.now < end { usleep(10_000) }
         return (values, session.weightStream?.streamed ?? 0)
     }
 
