@@ -96,15 +96,21 @@ import Testing
         #expect(read.status == 0 && read.output.contains(": whole: 34 positions, 8 layers x 2 heads x 32, \(element), model "), "\(read.output)")
     }
 
-    @Test func closedOutputEndsInOrder() throws {
-        let scratch = try Scratch()
-        let file = try converted(scratch)
+    /// A chat in a shell's command line, which is to be completed by where its lines come from and its answers go.
+    private func shell(_ command: (_ chat: String) -> String, _ scratch: Scratch) throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "yes 'The command' | \(QuernProcess.binary) chat \(file) --chat-format plain --session \(scratch.path("s.qses")); echo $? > \(scratch.path("code"))"]
+        let chat = "\(QuernProcess.binary) chat \(try converted(scratch)) --chat-format plain --session \(scratch.path("s.qses"))"
+        process.arguments = ["-c", command(chat)]
+        process.standardError = FileHandle.nullDevice
+        return process
+    }
+
+    @Test func closedOutputEndsInOrder() throws {
+        let scratch = try Scratch()
+        let process = try shell({ "yes 'The command' | \($0); echo $? > \(scratch.path("code"))" }, scratch)
         let pipe = Pipe()
         process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
         try process.run()
         _ = pipe.fileHandleForReading.readData(ofLength: 10)
         try pipe.fileHandleForReading.close()
@@ -113,14 +119,11 @@ import Testing
         #expect(try scratch.text("code") == "0\n")
         #expect(try scratch.names().contains("s.qses"))
     }
+
     /// What was computed is kept when an answer cannot be written.
     @Test func fullOutputKeepsTheSession() throws {
         let scratch = try Scratch()
-        let file = try converted(scratch)
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "echo 'The command' | \(QuernProcess.binary) chat \(file) --chat-format plain -n 4 --session \(scratch.path("s.qses")) >/dev/full"]
-        process.standardError = FileHandle.nullDevice
+        let process = try shell({ "echo 'The command' | \($0) -n 4 >/dev/full" }, scratch)
         try process.run()
         process.waitUntilExit()
         #expect(process.terminationStatus == 1)

@@ -63,16 +63,21 @@ struct TerminalInput: ChatInput {
     }
 
     private func show(_ output: String) throws {
-        if !output.isEmpty { try orHangUp { guard try OutputText.write(output) else { throw ChatEnd.outputClosed } } }
+        if !output.isEmpty { try orHangUp { try OutputText.write(output) } }
     }
 
-    private func enter(_ state: RawTerminal.State) throws { try orHangUp { try RawTerminal.enter(state) } }
-
-    private func orHangUp(_ body: () throws -> Void) throws {
-        do { try body() } catch {
-            RawTerminal.noteHangUp()
-            throw ChatEnd.outputClosed
+    private func enter(_ state: RawTerminal.State) throws {
+        try orHangUp {
+            try RawTerminal.enter(state)
+            return true
         }
+    }
+
+    /// Writes to the terminal; `body` returns false, or throws, when it takes nothing any more.
+    private func orHangUp(_ body: () throws -> Bool) throws {
+        if (try? body()) == true { return }
+        RawTerminal.noteHangUp()
+        throw ChatEnd.outputClosed
     }
 
     /// Bytes of the terminal; nil when it is gone or the program is to end.
