@@ -96,12 +96,11 @@ import Testing
         #expect(read.status == 0 && read.output.contains(": whole: 34 positions, 8 layers x 2 heads x 32, \(element), model "), "\(read.output)")
     }
 
-    /// A chat in a shell's command line, which is to be completed by where its lines come from and its answers go.
-    private func shell(_ command: (_ chat: String) -> String, _ scratch: Scratch) throws -> Process {
+    /// `chat`, or `run`, in a shell's command line, which is to be completed by where its lines come from and its answers go.
+    private func shell(_ command: (_ program: String) -> String, _ scratch: Scratch, as name: String = "chat --chat-format plain") throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: "/bin/sh")
-        let chat = "\(QuernProcess.binary) chat \(try converted(scratch)) --chat-format plain --session \(scratch.path("s.qses"))"
-        process.arguments = ["-c", command(chat)]
+        process.arguments = ["-c", command("\(QuernProcess.binary) \(name) \(try converted(scratch)) --session \(scratch.path("s.qses"))")]
         process.standardError = FileHandle.nullDevice
         return process
     }
@@ -121,9 +120,10 @@ import Testing
     }
 
     /// What was computed is kept when an answer cannot be written.
-    @Test func fullOutputKeepsTheSession() throws {
+    @Test(arguments: ["chat --chat-format plain", "run"])
+    func fullOutputKeepsTheSession(name: String) throws {
         let scratch = try Scratch()
-        let process = try shell({ "echo 'The command' | \($0) -n 4 >/dev/full" }, scratch)
+        let process = try shell({ "echo 'The command' | \($0) -n 4 >/dev/full" }, scratch, as: name)
         try process.run()
         process.waitUntilExit()
         #expect(process.terminationStatus == 1)

@@ -94,8 +94,10 @@ struct RunCommand: ParsableCommand {
                         kept.tokens.isEmpty ? "session: new, \(ids.count) prompt tokens to compute"
                             : "session: \(reused) of \(ids.count) prompt tokens reused of the \(kept.tokens.count) in \(kept.path)")
                 }
-                let summary = try write(Array(ids[reused...]), sampling, generator, turn)
+                let (summary, failure) = try write(Array(ids[reused...]), sampling, generator, turn)
+                // What was computed stays, even where the text could not be written.
                 try kept?.save(generator)
+                if let failure { throw failure }
                 showSpeed(summary)
                 if verbose && summary.decodedTokens > 0 && answer == answers {
                     if let stream = session.weightStream { Self.showStreaming(stream, summary) } else { showBandwidth(running, summary) }
@@ -106,10 +108,10 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// Writes one answer as it comes.
+    /// Writes one answer as it comes, until the output cannot be written.
     private func write(
         _ prompt: [Int32], _ sampling: SamplingOptions, _ generator: TextGenerator, _ turn: SingleTurnOptions.Turn?
-    ) throws -> TextGenerator.Summary {
+    ) throws -> (summary: TextGenerator.Summary, failure: (any Error)?) {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         var failure: (any Error)?
         let summary = try generator.generate(
@@ -122,9 +124,8 @@ struct RunCommand: ParsableCommand {
                 return false
             }
         }
-        if let failure { throw failure }
-        _ = try OutputText.write("\n")
-        return summary
+        if failure == nil { do { _ = try OutputText.write("\n") } catch { failure = error } }
+        return (summary, failure)
     }
 
     private func showSpeed(_ summary: TextGenerator.Summary) {
