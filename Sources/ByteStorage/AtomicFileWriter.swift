@@ -10,6 +10,7 @@ package final class AtomicFileWriter: Sendable {
     package let temporaryPath: String
     private let descriptor: Int32
     private let folder: String
+    private let pageCache: PageCachePreparation?
 
     static let temporaryMark = ".quern-partial."
 
@@ -18,8 +19,10 @@ package final class AtomicFileWriter: Sendable {
 
     /// Creates the temporary file and reserves `size` bytes of disk for it, so a full disk is noticed before any work.
     ///
-    /// - Parameter isPrivate: only the owner may read and write the file.
-    package init(path: String, reserve size: UInt64, isPrivate: Bool = false) throws(FileError) {
+    /// - Parameters:
+    ///   - isPrivate: only the owner may read and write the file.
+    ///   - isMapped: the file will be mapped to be read over and over, for which huge pages are better.
+    package init(path: String, reserve size: UInt64, isPrivate: Bool = false, isMapped: Bool = false) throws(FileError) {
         let (folder, name) = Self.split(path)
         try OutputFile.checkTarget(path)
         try Self.removeLeftovers(of: path)
@@ -30,20 +33,19 @@ package final class AtomicFileWriter: Sendable {
         self.temporaryPath = temporary
         self.descriptor = descriptor
         flock(descriptor, LOCK_EX | LOCK_NB)
-        if size > 0 {
-            let code = posix_fallocate(descriptor, 0, off_t(size))
-            // Some file systems cannot reserve; they find out while writing.
-            if code != 0 && code != EOPNOTSUPP && code != EINVAL {
-                discard()
-                throw FileError(
-                    operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder")
-            }
+        let code = size > 0 ? posix_fallocate(descriptor, 0, off_t(size)) : 0
+        pageCache = isMapped && code == 0 ? PageCachePreparation(descriptor: descriptor, size: size) : nil
+        // Some file systems cannot reserve; they find out while writing.
+        if code != 0 && code != EOPNOTSUPP && code != EINVAL {
+            discard()
+            throw FileError(operation: "reserve \(size) bytes", path: path, errno: code, advice: "free some space or choose another folder")
         }
     }
 
     deinit { close(descriptor) }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FileError) {
+        pageCache?.prepare(offset: offset, count: bytes.count)
         try SystemCalls.write(bytes, to: descriptor, at: offset, path: path)
     }
 

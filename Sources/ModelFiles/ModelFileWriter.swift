@@ -29,7 +29,7 @@ package final class ModelFileWriter: Sendable {
         plannedTensors = plan.tensors
         plannedDataEnd = plan.dataEnd
         state = Mutex(State(tensors: plan.tensors, hasDigest: plan.tensors.map { _ in false }))
-        do throws(FileError) { file = try AtomicFileWriter(path: path, reserve: size) } catch { throw ModelFileError(error) }
+        do throws(FileError) { file = try AtomicFileWriter(path: path, reserve: size, isMapped: true) } catch { throw ModelFileError(error) }
     }
 
     deinit { discard() }

@@ -44,6 +44,26 @@ struct AtomicFileWriterTests {
         #expect(try Folders.names(in: folder.path) == ["a"])
     }
 
+    /// Pieces of uneven size from several threads, across the places that are prepared for huge pages and past the reserved end.
+    @Test func mappedFileHoldsWhatWasWritten() async throws {
+        let folder = TemporaryFolder()
+        let path = "\(folder.path)/a", size = 5 << 20, piece = 300_007
+        let bytes = (0..<size + 1000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        let writer = try AtomicFileWriter(path: path, reserve: UInt64(size), isMapped: true)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                group.addTask {
+                    try bytes[start..<min(start + piece, bytes.count)].withUnsafeBytes { try writer.write($0, at: UInt64(start)) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        writer.startWriteback(offset: 0, count: UInt64(size))
+        try writer.finish(size: UInt64(bytes.count))
+        let mapped = try MappedFile(path: path)
+        withExtendedLifetime(mapped) { #expect(mapped.bytes.elementsEqual(bytes)) }
+    }
+
     @Test func discardLeavesWhatWasThere() throws {
         let folder = TemporaryFolder()
         let path = folder.file("a", [9])
