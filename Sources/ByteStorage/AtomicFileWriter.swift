@@ -34,7 +34,7 @@ package final class AtomicFileWriter: Sendable {
         self.descriptor = descriptor
         flock(descriptor, LOCK_EX | LOCK_NB)
         let code = size > 0 ? posix_fallocate(descriptor, 0, off_t(size)) : 0
-        pageCache = isMapped && code == 0 ? PageCachePreparation(descriptor: descriptor, size: size) : nil
+        pageCache = isMapped && code == 0 ? PageCachePreparation(path: temporary, descriptor: descriptor) : nil
         // Some file systems cannot reserve; they find out while writing.
         if code != 0 && code != EOPNOTSUPP && code != EINVAL {
             discard()

@@ -31,16 +31,21 @@ package final class MappedFile: @unchecked Sendable {  // Safe: the mapping is r
     package func release(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
 
     /// Asks for huge pages for what is read from now on. A kernel or file system without them goes on with small ones.
-    package func preferHugePages() { advise(0..<bytes.count, MADV_HUGEPAGE) }
+    @discardableResult package func preferHugePages() -> Bool { advise(0..<bytes.count, MADV_HUGEPAGE) }
 
     /// Reads the range in large requests, maps it, and returns when it is there. What cannot be read stays unmapped: touching it tells.
     package func populate(_ range: Range<Int>) {
-        // MADV_POPULATE_READ, which the C library's header may lack; Linux 5.14.
-        if advise(range, 22) { return }
+        if populateUntouched(range) { return }
         willNeed(range)
         for offset in stride(from: range.lowerBound, to: range.upperBound, by: Self.pageBytes) {
             _ = bytes.load(fromByteOffset: offset, as: UInt8.self)
         }
+    }
+
+    /// The same without touching what cannot be read; false then, and before Linux 5.14.
+    @discardableResult func populateUntouched(_ range: Range<Int>) -> Bool {
+        // MADV_POPULATE_READ, which the C library's header may lack
+        advise(range, 22)
     }
 
     /// Reads the range and keeps its pages in memory.
